@@ -1,0 +1,89 @@
+"""A question to people about one digest, with an end.
+
+    pending -> granted | refused | expired | withdrawn          granted -> used
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from opsagent.domain.manifest import Manifest
+from opsagent.errors import ApprovalDecided, ApprovalExpired, ApprovalMismatch, ApprovalUsed
+
+DEFAULT_EXPIRY_S = 3600.0
+
+
+class ApprovalStatus(StrEnum):
+    """Where a question stands."""
+
+    PENDING = "pending"
+    GRANTED = "granted"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A question about ONE effect. `command` and `manifest` are what the person sees; `digest` is what binds.
+
+    Times are epoch seconds; after `expires_at` it cannot be given and cannot be used. `used_at` is set in the
+    transaction that claims the step: it works once.
+    """
+
+    id: str
+    tenant: str
+    run_id: str
+    step_id: str
+    step_number: int
+    attempt: int
+    digest: str
+    target: str
+    command: str
+    manifest: Manifest
+    requested_at: float
+    expires_at: float
+    why: str = ""
+    title: str = ""
+    task: str = ""
+    runbook_id: str = ""
+    undo: str = ""
+    reason: str = ""
+    status: ApprovalStatus = ApprovalStatus.PENDING
+    decided_at: float | None = None
+    decided_by: str = ""
+    notes: str = ""
+    used_at: float | None = None
+
+    def decide(self, *, grant: bool, by: str, notes: str, now: float) -> Approval:
+        """The person's answer. The same answer by anyone again changes nothing; ApprovalDecided, ApprovalExpired."""
+        wanted = ApprovalStatus.GRANTED if grant else ApprovalStatus.REFUSED
+        if self.status is wanted:
+            return self
+        if self.status is ApprovalStatus.EXPIRED or (self.status is ApprovalStatus.PENDING and now >= self.expires_at):
+            raise ApprovalExpired("The question has ended unanswered.", fix="Retry the run: it asks again.")
+        if self.status is not ApprovalStatus.PENDING:
+            raise ApprovalDecided(
+                f"It was {self.status} before" + (f" by {self.decided_by}." if self.decided_by else "."),
+                fix="Look at the run; a decision is not taken back. Cancel the run to stop it.",
+            )
+        return replace(self, status=wanted, decided_at=now, decided_by=by, notes=notes)
+
+    def use(self, *, run_id: str, step_id: str, attempt: int, digest: str, now: float) -> Approval:
+        """Spend it on exactly the effect it was given for.
+
+        Raises ApprovalMismatch (another command, target, run or attempt), ApprovalExpired, ApprovalUsed, or
+        ApprovalDecided when it was not granted.
+        """
+        if self.used_at is not None:
+            raise ApprovalUsed("This approval has carried its one effect.", fix="Propose the step again to ask again.")
+        if (self.run_id, self.step_id, self.attempt, self.digest) != (run_id, step_id, attempt, digest):
+            raise ApprovalMismatch(
+                "The effect is not the one that was approved.", fix="Review the present command and approve that."
+            )
+        if self.status is not ApprovalStatus.GRANTED:
+            raise ApprovalDecided(f"It is {self.status}, not granted.", fix="Ask a person to approve it.")
+        if now >= self.expires_at:
+            raise ApprovalExpired("The approval has expired.", fix="Propose the step again to ask again.")
+        return replace(self, used_at=now)

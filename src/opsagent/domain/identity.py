@@ -1,0 +1,78 @@
+"""Who is asking: roles, the permissions they carry, and the principal a request acts for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+DEFAULT_TENANT = "default"
+
+
+class Permission(StrEnum):
+    """One right; every route, socket, page action and tool declares exactly one."""
+
+    POST_SIGNAL = "post_signal"  # hand in triggers and signals
+    READ = "read"  # see runs, tickets, runbooks of the tenant
+    LOOK = "look"  # look at the world: run checks, read raw output
+    OPERATE = "operate"  # start, cancel, retry runs; edit runbooks; pause
+    APPROVE = "approve"  # decide an approval; persons only
+    ADMINISTER = "administer"  # keys, connections, credentials, switching to acting
+
+
+class Role(StrEnum):
+    """What a key or a person may do; each role below includes the one above it, `intake` stands alone."""
+
+    INTAKE = "intake"
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    APPROVER = "approver"
+    ADMIN = "admin"
+
+
+_VIEW = frozenset({Permission.READ})
+_OPERATE = _VIEW | {Permission.LOOK, Permission.OPERATE, Permission.POST_SIGNAL}
+_APPROVE = _OPERATE | {Permission.APPROVE}
+PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.INTAKE: frozenset({Permission.POST_SIGNAL}),
+    Role.VIEWER: _VIEW,
+    Role.OPERATOR: _OPERATE,
+    Role.APPROVER: _APPROVE,
+    Role.ADMIN: _APPROVE | {Permission.ADMINISTER},
+}
+
+
+class PrincipalKind(StrEnum):
+    """A person decides approvals; a service never does, whatever its role."""
+
+    PERSON = "person"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """The caller behind a request: `id` is stable and safe to log, `tenant` bounds all it sees."""
+
+    id: str
+    tenant: str
+    role: Role
+    kind: PrincipalKind
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the role carries the permission, and the caller is a person where only a person may."""
+        if permission is Permission.APPROVE and self.kind is not PrincipalKind.PERSON:
+            return False
+        return permission in PERMISSIONS[self.role]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A stored key: only the SHA-256 of its secret is kept. `kind` says whether a person or a service holds it."""
+
+    id: str
+    tenant: str
+    role: Role
+    kind: PrincipalKind
+    name: str
+    secret_sha256: str
+    created_at: float
+    revoked_at: float | None = None

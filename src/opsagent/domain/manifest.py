@@ -1,0 +1,66 @@
+"""What a command would do to the world, and what the policy says about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Proof(StrEnum):
+    """How much was proven about a command."""
+
+    READ = "read"  # every invocation and option is known to change nothing
+    EFFECT = "effect"  # known to change something, and what is listed
+    UNKNOWN = "unknown"  # something could not be proven; treat it as an effect
+
+
+class Decision(StrEnum):
+    """The three answers of the policy, from weakest to strongest."""
+
+    ALLOW = "ALLOW"
+    ASK = "ASK"
+    DENY = "DENY"
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One program the command would start: its name as written and its arguments; None stands for a dynamic word."""
+
+    name: str | None
+    arguments: tuple[str | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The effect of a command, as far as it could be proven.
+
+    Paths are as written (not resolved). `contacts` holds hosts, as `host` or `host:port`. `services` holds what a
+    supervisor would start or stop, `processes` what a signal would reach. `executes` holds files run as programs or
+    scripts. `sensitive` names what must not be read without asking. `reversible` is None where nobody knows.
+    `reasons` says, in words for a person, why the proof is not `read`.
+    """
+
+    proof: Proof
+    invocations: tuple[Invocation, ...] = ()
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    deletes: tuple[str, ...] = ()
+    contacts: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    processes: tuple[str, ...] = ()
+    executes: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+    privileged: bool = False
+    reversible: bool | None = None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The policy's answer: the decision, the id of the rule that made it, the reason in words, and the manifest."""
+
+    decision: Decision
+    rule: str
+    reason: str
+    manifest: Manifest

@@ -1,0 +1,207 @@
+"""A trip round the loop: its status machine, the only legal moves, and where it goes on.
+
+    queued -> in_progress <-> awaiting_approval
+    queued | in_progress | awaiting_approval -> completed | failed | cancelled
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from opsagent.domain.priority import Priority
+from opsagent.domain.ticket import Assessment
+from opsagent.errors import IllegalMove
+
+RETENTION_S = 30 * 24 * 3600  # DA-5: ended runs and their events are kept for 30 days
+MAX_GENERATE_STARTS = 50  # AG-5: counted across parks and restarts, not per graph invocation
+
+
+class RunStatus(StrEnum):
+    """Where a run stands; the first three are open, the last three are final."""
+
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    AWAITING_APPROVAL = "awaiting_approval"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+TERMINAL = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
+LEGAL_MOVES: dict[RunStatus, frozenset[RunStatus]] = {
+    RunStatus.QUEUED: frozenset({RunStatus.IN_PROGRESS}) | TERMINAL,
+    RunStatus.IN_PROGRESS: frozenset({RunStatus.AWAITING_APPROVAL}) | TERMINAL,
+    RunStatus.AWAITING_APPROVAL: frozenset({RunStatus.IN_PROGRESS}) | TERMINAL,
+    RunStatus.COMPLETED: frozenset(),
+    RunStatus.FAILED: frozenset(),
+    RunStatus.CANCELLED: frozenset(),
+}
+
+
+class Source(StrEnum):
+    """Where the work came from."""
+
+    SLACK = "slack"
+    JIRA = "jira"
+    API = "api"
+    CHAT = "chat"
+    CLI = "cli"
+    SCHEDULE = "schedule"
+    TICKET = "ticket"
+
+
+class Mode(StrEnum):
+    """What was asked for (`auto`), or which of the two paths was taken."""
+
+    AUTO = "auto"
+    PLAN = "plan"
+    FAST = "fast"
+    END = "end"  # only as a resolved mode: nothing to execute
+
+
+class Node(StrEnum):
+    """A place in the loop; the run stores the next one, the router reads it and derives nothing."""
+
+    EVALUATOR = "evaluator"
+    PLANNER = "planner"
+    GENERATE = "generate"
+    GUARD = "guard"
+    TOOLS = "tools"
+    REFLECT = "reflect"
+    REVISE = "revise"
+    VERIFY = "verify"
+    UNDO = "undo"
+    FINAL = "final"
+
+
+class Verified(StrEnum):
+    """Whether the world was measured healthy after the run; only `yes` closes a ticket."""
+
+    YES = "yes"
+    NO = "no"
+    NOT_MEASURABLE = "not_measurable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What a run ended with: a summary people read, the tools it used, and how often it started to generate."""
+
+    summary: str
+    tools_used: tuple[str, ...] = ()
+    iterations: int = 0
+    recommendations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens spent on models, summed over the run."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One trip round the loop. Times are epoch seconds; `id` is a UUID version 4.
+
+    `scope` names the connections it may use, fixed when it was accepted. `parameters` and `captures` are outside
+    text. `next_node` is written in one transaction with the result of the node before it. `due_at` is when a worker
+    may pick it up; None while it waits for a person. `version` grows with every save.
+    """
+
+    id: str
+    tenant: str
+    source: Source
+    task: str
+    created_at: float
+    updated_at: float
+    requested_by: str
+    status: RunStatus = RunStatus.QUEUED
+    mode: Mode = Mode.AUTO
+    resolved_mode: Mode | None = None
+    next_node: Node = Node.EVALUATOR
+    priority: Priority = Priority.MEDIUM
+    scope: tuple[str, ...] = ()
+    runbook_id: str = ""
+    runbook_version: str = ""
+    connection: str = ""
+    alert: str = ""
+    ticket_id: str = ""
+    fingerprint: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    captures: Mapping[str, str] = field(default_factory=dict)
+    trigger: Mapping[str, str] = field(default_factory=dict)
+    callback_url: str = ""
+    account_id: str = ""
+    selected_skill: str = ""
+    model: str = ""
+    retry_of: str = ""
+    deadline_at: float | None = None
+    due_at: float | None = None
+    generate_starts: int = 0
+    current_step: str = ""
+    had_effect: bool = False
+    verified: Verified | None = None
+    assessment: Assessment | None = None
+    outcome: RunStatus | None = None
+    reason: str = ""
+    tools_used: tuple[str, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    result: RunResult | None = None
+    error: str = ""
+    started_at: float | None = None
+    completed_at: float | None = None
+    version: int = 1
+
+    @property
+    def thread_id(self) -> str:
+        """The isolation key of this run (DA-4)."""
+        return f"agent-ops-{self.id}"
+
+    @property
+    def duration_ms(self) -> int | None:
+        """Milliseconds from creation to the end; None while it is open."""
+        return None if self.completed_at is None else round((self.completed_at - self.created_at) * 1000)
+
+    @property
+    def ttl(self) -> int | None:
+        """Epoch second at which an ended run is deleted; an open run has none."""
+        return None if self.completed_at is None else round(self.completed_at) + RETENTION_S
+
+    @property
+    def ended(self) -> bool:
+        """Whether the status is final."""
+        return self.status in TERMINAL
+
+    def begin(self, now: float) -> Run:
+        """A worker took it: queued or parked becomes in_progress. Raises IllegalMove from a final status."""
+        if self.status is RunStatus.IN_PROGRESS:
+            return self
+        return replace(self._move(RunStatus.IN_PROGRESS, now), started_at=self.started_at or now)
+
+    def park(self, now: float, *, until: float | None) -> Run:
+        """Wait for a person; `until` is when a worker looks again by itself (the approval's end). IllegalMove."""
+        return replace(self._move(RunStatus.AWAITING_APPROVAL, now), due_at=until)
+
+    def end(self, status: RunStatus, now: float, *, result: RunResult, error: str = "") -> Run:
+        """Reach a final status, with `completed_at` set and nothing due any more. Raises IllegalMove."""
+        if status not in TERMINAL:
+            raise IllegalMove(f"{status} does not end a run", fix="End a run as completed, failed or cancelled.")
+        moved = self._move(status, now)
+        return replace(moved, completed_at=now, due_at=None, result=result, error=error)
+
+    def go(self, node: Node, now: float) -> Run:
+        """The same status, another place in the loop. Raises IllegalMove once the run has ended."""
+        if self.ended:
+            raise IllegalMove(f"run {self.id} has ended", fix="Retry it: that makes a new run.")
+        return replace(self, next_node=node, updated_at=now)
+
+    def _move(self, status: RunStatus, now: float) -> Run:
+        if status not in LEGAL_MOVES[self.status]:
+            raise IllegalMove(
+                f"run {self.id} is {self.status} and cannot become {status}",
+                fix="Look at the run again; it has moved on." if not self.ended else "Retry it: that makes a new run.",
+            )
+        return replace(self, status=status, updated_at=now)

@@ -1,0 +1,152 @@
+"""A procedure people wrote, as data: parameters, measures and steps. Parsing lives in `adapters/knowledge`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+DEFAULT_PARAMETER_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"
+PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.]*)\s*\}\}")
+
+
+class Phase(StrEnum):
+    """Why a step runs; the phases of a run in the order they occur."""
+
+    TRIAGE = "triage"  # is the problem real?
+    DIAGNOSIS = "diagnosis"  # which problem is it?
+    MITIGATION = "mitigation"  # make it go away
+    VERIFY = "verify"  # has it gone away?
+    ROLLBACK = "rollback"  # take back what did not help
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A hole in a runbook; a value must match `pattern` as a whole. `source` is the alert label it is taken from."""
+
+    name: str
+    pattern: str = DEFAULT_PARAMETER_PATTERN
+    source: str = ""
+    default: str | None = None
+    description: str = ""
+
+    def accepts(self, value: str) -> bool:
+        """Whether the whole value matches the pattern (a trailing newline does not slip through)."""
+        return re.fullmatch(self.pattern.removeprefix("^").removesuffix("$"), value) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expect:
+    """What a step's outcome must look like to count as ok. All given conditions must hold.
+
+    `matches` and `absent` are regexes searched in stdout. `json_path` is a dotted path into JSON stdout
+    (`status.phase`, `items.0.name`) whose value, as text, must equal `equals`.
+    """
+
+    exit_codes: tuple[int, ...] = (0,)
+    matches: str = ""
+    absent: str = ""
+    json_path: str = ""
+    equals: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """A condition on an earlier step: `state` is ok, failed or matches (then `pattern` is searched in its stdout)."""
+
+    step: str
+    state: str
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A proven read that measures a condition: healthy when `expect` holds on every sample of the window.
+
+    `window_s` and `interval_s` are seconds; `text` is a command template like a step's.
+    """
+
+    text: str
+    executor: str = "shell"
+    connection: str = ""
+    expect: Expect = field(default_factory=Expect)
+    window_s: float = 0.0
+    interval_s: float = 1.0
+    timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """How to take a step back: a command template, or `restore` of what `save` kept."""
+
+    text: str = ""
+    restore: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunbookStep:
+    """One command of a runbook. `name` is unique in the runbook; `line` is where it stands (1-based).
+
+    `captures` maps a name to an anchored regex with one group. `save` lists paths kept before the effect.
+    `probe` is a read-only command that tells whether an interrupted effect happened (exit 0: it did).
+    """
+
+    name: str
+    phase: Phase
+    text: str
+    line: int
+    executor: str = "shell"
+    connection: str = ""
+    why: str = ""
+    expect: Expect = field(default_factory=Expect)
+    captures: Mapping[str, str] = field(default_factory=dict)
+    when: tuple[When, ...] = ()
+    timeout_s: float = 30.0
+    retries: int = 0
+    probe: str = ""
+    save: tuple[str, ...] = ()
+    undo: Undo | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runbook:
+    """A versioned procedure. `version` is the SHA-256 of `source`; `revision` counts its versions from 1.
+
+    One without front matter is `executable=False`: it is found and shown, and never executed by itself.
+    `labels` must stand in the alert for the runbook to match. `measures` maps an alert name to the check that
+    measures its condition; `*` serves every alert of the runbook.
+    """
+
+    id: str
+    title: str
+    source: str
+    version: str
+    steps: tuple[RunbookStep, ...] = ()
+    aliases: tuple[str, ...] = ()
+    alerts: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    parameters: tuple[Parameter, ...] = ()
+    measures: Mapping[str, Check] = field(default_factory=dict)
+    severity: str = ""
+    connection: str = ""
+    owner: str = ""
+    summary: str = ""
+    executable: bool = True
+    path: str = ""
+    tenant: str = ""
+    revision: int = 1
+    position: int = 0
+    created_at: float = 0.0
+    updated_at: float = 0.0
+
+    def measure_for(self, alert: str) -> Check | None:
+        """The check that measures this alert's condition, or None: nothing here can measure it."""
+        return self.measures.get(alert) or self.measures.get("*")
+
+    def step(self, name: str) -> RunbookStep:
+        """The step of that name; KeyError if there is none."""
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise KeyError(name)

@@ -1,0 +1,108 @@
+"""One problem: the signals that make it up, what triage concluded, and where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from opsagent.domain.priority import Priority
+
+
+class SignalStatus(StrEnum):
+    """Whether the observation says the condition holds or has gone."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One observation. Labels, annotations and texts are outside data: they select, they never form a command.
+
+    `delivery` identifies this delivery, so that the same one handed in twice counts once. Times are epoch seconds.
+    """
+
+    id: str
+    tenant: str
+    source: str
+    fingerprint: str
+    name: str
+    status: SignalStatus
+    delivery: str
+    title: str = ""
+    description: str = ""
+    priority: Priority = Priority.MEDIUM
+    environment: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    starts_at: float | None = None
+    ends_at: float | None = None
+    received_at: float = 0.0
+
+
+class TicketStatus(StrEnum):
+    """Where a ticket stands."""
+
+    OPEN = "open"  # a run is looking at it, or will
+    ESCALATED = "escalated"  # a person is needed
+    RESOLVED = "resolved"  # measured healthy after a repair
+    CLOSED = "closed"  # measured healthy without one (false positive), or closed by a person
+
+
+OPEN_STATUSES = frozenset({TicketStatus.OPEN, TicketStatus.ESCALATED})
+
+
+class Classification(StrEnum):
+    """What triage concluded."""
+
+    FALSE_POSITIVE = "false_positive"
+    TRUE_POSITIVE = "true_positive"
+    UNCERTAIN = "uncertain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One thing triage looked at: what it was, what it showed, and which way it points (-1 noise .. +1 real)."""
+
+    kind: str
+    text: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """The conclusion of triage: a classification, a confidence from 0 to 1, and the evidence in words."""
+
+    classification: Classification
+    confidence: float
+    evidence: tuple[Evidence, ...]
+    measured: bool = False
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """One problem: many signals, one fingerprint. `version` grows with every save."""
+
+    id: str
+    tenant: str
+    fingerprint: str
+    name: str
+    title: str
+    source: str
+    description: str = ""
+    priority: Priority = Priority.MEDIUM
+    environment: str = ""
+    status: TicketStatus = TicketStatus.OPEN
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    assessment: Assessment | None = None
+    signals: int = 0
+    firing: bool = True
+    run_id: str = ""
+    reason: str = ""
+    created_at: float = 0.0
+    updated_at: float = 0.0
+    closed_at: float | None = None
+    version: int = 1

@@ -1,0 +1,415 @@
+"""What must be kept. Every method takes a tenant or something that was handed out for one.
+
+Each method is one key-range read, or one transaction of conditional writes, so that it fits DynamoDB too. All may
+raise StoreUnavailable; then nothing of the call was stored. Absent and foreign things raise NotFound alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from opsagent.domain.approval import Approval
+from opsagent.domain.connection import Connection
+from opsagent.domain.event import AuditEntry, RunEvent
+from opsagent.domain.identity import ApiKey
+from opsagent.domain.notice import Notice
+from opsagent.domain.page import Page
+from opsagent.domain.run import Run, RunStatus, Source
+from opsagent.domain.runbook import Runbook
+from opsagent.domain.step import Step
+from opsagent.domain.ticket import Signal, Ticket, TicketStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to save one run until `expires_at` (epoch seconds, the store's clock); `fence` grows with each claim."""
+
+    tenant: str
+    run_id: str
+    worker: str
+    fence: int
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueRun:
+    """A hint that a run wants a worker."""
+
+    tenant: str
+    run_id: str
+    priority_rank: int
+    due_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencyKey:
+    """A caller's key and the SHA-256 of the request it was used for."""
+
+    key: str
+    request_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectClaim:
+    """What must hold, in the very transaction that stores a step as claimed, for an effect to start.
+
+    The approval (if any) is used up: ApprovalMismatch, ApprovalExpired, ApprovalUsed, ApprovalDecided. The target is
+    free, has cooled down for `cooldown_s` and is below `per_hour`, else TargetBusy. Neither the tenant nor the
+    installation is paused and no cancel was asked for this run, else Disabled.
+    """
+
+    step_id: str
+    attempt: int
+    target: str
+    digest: str
+    approval_id: str = ""
+    cooldown_s: float = 0.0
+    per_hour: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Everything one node of the loop writes, in one transaction.
+
+    `events` are best effort (DA-8): if they cannot be written the rest still is. `release_target` frees the target
+    held by that step id. `measured` notes a measurement of the ticket's fingerprint. `ticket` is saved if its
+    version is the stored one.
+    """
+
+    run: Run
+    steps: Sequence[Step] = ()
+    approvals: Sequence[Approval] = ()
+    audit: Sequence[AuditEntry] = ()
+    notices: Sequence[Notice] = ()
+    events: Sequence[RunEvent] = ()
+    ticket: Ticket | None = None
+    claim: EffectClaim | None = None
+    release_target: str = ""
+    measured: Measurement | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One measured answer about a fingerprint: was the condition healthy, when, and the words for it."""
+
+    tenant: str
+    fingerprint: str
+    healthy: bool
+    at: float
+    text: str
+
+
+class RunStore(Protocol):
+    """Runs, their leases, and the one door through which a worker writes."""
+
+    async def create(
+        self, run: Run, *, key: IdempotencyKey | None = None, audit: Sequence[AuditEntry] = (), events: Sequence[RunEvent] = ()
+    ) -> Run:
+        """Store a new run (due at once) before its caller hears "accepted".
+
+        With a key that was used before in this tenant, return the run it made; IdempotencyMismatch if the request
+        differs. Conditional put on (tenant, run id) and on (tenant, key).
+        """
+        ...
+
+    async def get(self, tenant: str, run_id: str) -> Run:
+        """One run. NotFound. A get by key."""
+        ...
+
+    async def list(
+        self,
+        tenant: str,
+        *,
+        source: Source | None = None,
+        status: RunStatus | None = None,
+        limit: int = 50,
+        cursor: str = "",
+    ) -> Page[Run]:
+        """Newest first. A key-range read on the tenant's (or its source's) time index; InputError for a bad cursor."""
+        ...
+
+    async def due(self, limit: int) -> Sequence[DueRun]:
+        """Open runs whose `due_at` has passed and that nobody holds, most urgent first, then oldest. An index read."""
+        ...
+
+    async def claim(self, tenant: str, run_id: str, worker: str, ttl_s: float) -> tuple[Lease, Run] | None:
+        """Take the run if it is open and nobody holds it (or its lease expired): conditional write, fence + 1."""
+        ...
+
+    async def renew(self, lease: Lease, ttl_s: float) -> Lease:
+        """Hold it for `ttl_s` more seconds from now. LeaseLost when the fence is stale."""
+        ...
+
+    async def save(self, lease: Lease, change: Change) -> Run:
+        """Write the change if the fence is current, all or nothing (events excepted); returns the run as stored.
+
+        LeaseLost; the errors of EffectClaim. A final status frees the lease and drops `due_at`.
+        """
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Let go. A run in progress becomes due at once; a parked one at its own `due_at`. A stale lease is ignored."""
+        ...
+
+
+class JournalStore(Protocol):
+    """What is known about a run: its steps and its timeline."""
+
+    async def steps(self, tenant: str, run_id: str) -> Sequence[Step]:
+        """All steps of a run by number. One key-range read."""
+        ...
+
+    async def events(self, tenant: str, run_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[RunEvent]:
+        """Events with a sequence above `after`, in order. One key-range read."""
+        ...
+
+    async def append(self, events: Sequence[RunEvent]) -> Sequence[RunEvent]:
+        """Number and store events outside a save; returns them numbered. Content is capped at 10 KB each.
+
+        Raises StoreUnavailable; callers log it and go on (DA-8).
+        """
+        ...
+
+
+class ApprovalStore(Protocol):
+    """Questions to people."""
+
+    async def get(self, tenant: str, approval_id: str) -> Approval:
+        """One question. NotFound."""
+        ...
+
+    async def pending(self, tenant: str, *, limit: int = 100) -> Sequence[Approval]:
+        """Open questions whose end has not passed, oldest first."""
+        ...
+
+    async def of_run(self, tenant: str, run_id: str) -> Sequence[Approval]:
+        """All questions of a run, oldest first."""
+        ...
+
+    async def decide(self, tenant: str, approval_id: str, *, grant: bool, by: str, notes: str, digest: str = "") -> Approval:
+        """Store a person's answer (`Approval.decide`), an audit entry and make the run due, in one transaction.
+
+        With `digest`, refuse (ApprovalMismatch) unless it is the question's. NotFound, ApprovalDecided,
+        ApprovalExpired. The same answer twice returns the first.
+        """
+        ...
+
+
+class ControlStore(Protocol):
+    """A person's switches: cancel, pause, acting. Every change is an audit entry in the same transaction."""
+
+    async def request_cancel(self, tenant: str, run_id: str, by: str) -> Run:
+        """Mark the run to be cancelled and make it due at once. NotFound; IllegalMove once it has ended."""
+        ...
+
+    async def cancel_requested(self, tenant: str, run_id: str) -> bool:
+        """Whether somebody asked to cancel it."""
+        ...
+
+    async def set_switch(self, tenant: str, name: str, value: bool, by: str) -> None:
+        """Set `paused` or `acting`; tenant `*` is the whole installation."""
+        ...
+
+    async def switches(self, tenant: str) -> Mapping[str, bool]:
+        """`paused`: the tenant's or the installation's; `acting`: the tenant's own, else the installation's."""
+        ...
+
+    async def resolve_step(self, tenant: str, run_id: str, step_id: str, *, answer: str, by: str) -> Step:
+        """A person says of an unknown step: happened, not_happened or aborted; audit entry; the run becomes due.
+
+        NotFound; IllegalMove when the step is not unknown.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A signal on its way in, with the ticket and the run it makes if it turns out to be a new problem."""
+
+    signal: Signal
+    ticket: Ticket
+    run: Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """What became of a signal: its ticket, whether it made it, and whether the delivery had been seen before."""
+
+    ticket: Ticket
+    created: bool
+    duplicate: bool
+    reopened: bool = False
+
+
+class TicketStore(Protocol):
+    """Problems and the signals that make them up."""
+
+    async def receive(self, arrivals: Sequence[Arrival]) -> Sequence[Joined]:
+        """Join each signal to the open ticket of its (tenant, fingerprint), or store its new ticket and run.
+
+        All in one transaction, in order. A delivery seen before changes nothing. A resolved signal makes no ticket
+        (Joined.ticket is then the given one, unstored); it sets `firing` to False and closes nothing.
+        """
+        ...
+
+    async def get(self, tenant: str, ticket_id: str) -> Ticket:
+        """One ticket. NotFound."""
+        ...
+
+    async def list(self, tenant: str, *, status: TicketStatus | None = None, limit: int = 50, cursor: str = "") -> Page[Ticket]:
+        """Newest first."""
+        ...
+
+    async def signals(self, tenant: str, ticket_id: str, *, limit: int = 200) -> Sequence[Signal]:
+        """The latest signals of a ticket, oldest first."""
+        ...
+
+    async def history(self, tenant: str, fingerprint: str, *, limit: int = 20) -> Sequence[Ticket]:
+        """Earlier tickets with this fingerprint, newest first."""
+        ...
+
+    async def last_measurement(self, tenant: str, fingerprint: str) -> Measurement | None:
+        """The newest measurement of this fingerprint."""
+        ...
+
+    async def save(self, ticket: Ticket, audit: Sequence[AuditEntry]) -> Ticket:
+        """A person's change, if the version is the stored one, else IllegalMove."""
+        ...
+
+
+class RunbookStore(Protocol):
+    """Runbooks and their versions."""
+
+    async def put(self, runbook: Runbook, by: str) -> Runbook:
+        """Store a new version (same id: revision + 1; same content: unchanged) with an audit entry."""
+        ...
+
+    async def get(self, tenant: str, runbook_id: str) -> Runbook:
+        """By slug, or by position in the list by creation when given a number. NotFound."""
+        ...
+
+    async def list(self, tenant: str) -> Sequence[Runbook]:
+        """All, by creation."""
+        ...
+
+    async def delete(self, tenant: str, runbook_id: str, by: str) -> None:
+        """Remove it; its versions stay. NotFound."""
+        ...
+
+    async def revision(self, tenant: str) -> int:
+        """A number that changes whenever a runbook of the tenant does: an index compares it."""
+        ...
+
+
+class ConnectionStore(Protocol):
+    """Registered targets."""
+
+    async def put(self, connection: Connection, by: str) -> Connection:
+        """Store it; an existing name keeps its id and gets version + 1. Audit entry."""
+        ...
+
+    async def get(self, tenant: str, name: str) -> Connection:
+        """By name or id. NotFound. `sandbox` always exists."""
+        ...
+
+    async def list(self, tenant: str) -> Sequence[Connection]:
+        """All of a tenant by name, the built-in sandbox included."""
+        ...
+
+    async def delete(self, tenant: str, name: str, by: str) -> None:
+        """Remove it. NotFound."""
+        ...
+
+
+class KeyStore(Protocol):
+    """API keys, hashed."""
+
+    async def put(self, key: ApiKey, by: str) -> None:
+        """Store a new key, with an audit entry."""
+        ...
+
+    async def find(self, secret_sha256: str) -> ApiKey | None:
+        """The live key with that hash. A get by key."""
+        ...
+
+    async def list(self, tenant: str) -> Sequence[ApiKey]:
+        """All of a tenant, revoked ones too, by creation."""
+        ...
+
+    async def revoke(self, tenant: str, key_id: str, by: str) -> None:
+        """End it now. NotFound."""
+        ...
+
+
+class NoticeStore(Protocol):
+    """The outbox. Notices are put there by `RunStore.save`, so that none is lost and none is sent for nothing."""
+
+    async def take(self, limit: int, lock_s: float) -> Sequence[Notice]:
+        """Claim due notices (status sending, due again after `lock_s`). One that was sending before is a possible repeat."""
+        ...
+
+    async def mark(self, notice: Notice) -> None:
+        """Store its new status, attempts, due time and last error."""
+        ...
+
+    async def list(self, tenant: str, *, limit: int = 100) -> Sequence[Notice]:
+        """Newest first."""
+        ...
+
+    async def add(self, notices: Sequence[Notice]) -> None:
+        """Put notices there outside a save; one whose id exists is left as it is."""
+        ...
+
+
+class AuditStore(Protocol):
+    """The append-only record of who did what."""
+
+    async def append(self, entries: Sequence[AuditEntry]) -> None:
+        """Number, chain and store. Raises StoreUnavailable; then the thing it records must not happen."""
+        ...
+
+    async def list(self, tenant: str, *, after: int = 0, limit: int = 1000) -> Sequence[AuditEntry]:
+        """In order."""
+        ...
+
+
+class Housekeeping(Protocol):
+    """Opening, closing and cleaning a store."""
+
+    async def open(self) -> None:
+        """Make it usable: migrations under a lock, built-in rows. StoreUnavailable, FolderInUse."""
+        ...
+
+    async def expire(self) -> int:
+        """Delete ended runs past their ttl with their steps, events and approvals; returns how many runs."""
+        ...
+
+    async def check(self) -> str:
+        """Empty when it can write, else what is wrong in words."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun and let go."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """All stores of one backend, as bootstrap hands them out."""
+
+    runs: RunStore
+    journal: JournalStore
+    approvals: ApprovalStore
+    control: ControlStore
+    tickets: TicketStore
+    runbooks: RunbookStore
+    connections: ConnectionStore
+    keys: KeyStore
+    notices: NoticeStore
+    audit: AuditStore
+    housekeeping: Housekeeping
+    name: str = field(default="")
+
+
