@@ -1,0 +1,69 @@
+"""Correlate: join each signal to its ticket, or make a ticket and its one run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from opsagent.domain.run import Node, Run, Source
+from opsagent.domain.ticket import Signal, Ticket
+from opsagent.ports.clock import Clock, Ids
+from opsagent.ports.stores import Arrival, ConnectionStore, Joined, TicketStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correlate:
+    """One problem, one ticket, one run: identity is (tenant, fingerprint) among the open tickets."""
+
+    tickets: TicketStore
+    connections: ConnectionStore
+    clock: Clock
+    ids: Ids
+
+    async def __call__(self, tenant: str, signals: Sequence[Signal]) -> Sequence[Joined]:
+        """What became of each signal, in order; all stored when this returns."""
+        if not signals:
+            return ()
+        scope = tuple(connection.name for connection in await self.connections.list(tenant))
+        return await self.tickets.receive([self._arrival(signal, scope) for signal in signals])
+
+    def _arrival(self, signal: Signal, scope: tuple[str, ...]) -> Arrival:
+        now = self.clock.now()
+        run_id, ticket_id = self.ids.uuid(), self.ids.uuid()
+        title = signal.title or signal.name
+        ticket = Ticket(
+            id=ticket_id,
+            tenant=signal.tenant,
+            fingerprint=signal.fingerprint,
+            name=signal.name,
+            title=title,
+            source=signal.source,
+            description=signal.description,
+            priority=signal.priority,
+            environment=signal.environment,
+            labels=dict(signal.labels),
+            annotations=dict(signal.annotations),
+            signals=1,
+            run_id=run_id,
+            created_at=now,
+            updated_at=now,
+        )
+        run = Run(
+            id=run_id,
+            tenant=signal.tenant,
+            source=Source.TICKET,
+            task=f"{signal.name}: {title}",
+            created_at=now,
+            updated_at=now,
+            requested_by=f"source:{signal.source}",
+            next_node=Node.EVALUATOR,
+            priority=signal.priority,
+            scope=scope,
+            alert=signal.name,
+            ticket_id=ticket_id,
+            fingerprint=signal.fingerprint,
+            trigger={"source": signal.source, "ticketId": ticket_id},
+            due_at=now,
+        )
+        return Arrival(signal=signal, ticket=ticket, run=run)
+
