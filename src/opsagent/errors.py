@@ -1,4 +1,4 @@
-"""Every error OpsAgent raises on purpose: what happened, what to do about it, its HTTP status, and whether to try again.
+"""Every error OpsAgent raises on purpose: what happened, what to do about it, its HTTP status, whether to try again.
 
     OpsAgentError
     ├── InputError                 the request cannot be taken as it is

@@ -1,6 +1,6 @@
 """A question to people about one digest, with an end.
 
-    pending -> granted | refused | expired | withdrawn          granted -> used
+pending -> granted | refused | expired | withdrawn          granted -> used
 """
 
 from __future__ import annotations

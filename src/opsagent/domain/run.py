@@ -1,7 +1,7 @@
 """A trip round the loop: its status machine, the only legal moves, and where it goes on.
 
-    queued -> in_progress <-> awaiting_approval
-    queued | in_progress | awaiting_approval -> completed | failed | cancelled
+queued -> in_progress <-> awaiting_approval
+queued | in_progress | awaiting_approval -> completed | failed | cancelled
 """
 
 from __future__ import annotations
@@ -108,7 +108,8 @@ class Run:
 
     `scope` names the connections it may use, fixed when it was accepted. `parameters` and `captures` are outside
     text. `next_node` is written in one transaction with the result of the node before it. `due_at` is when a worker
-    may pick it up; None while it waits for a person. `version` grows with every save.
+    may pick it up; None while it waits for a person. `active_s` counts the seconds it was in progress, waiting for
+    people left out. `version` grows with every save.
     """
 
     id: str
@@ -138,7 +139,8 @@ class Run:
     selected_skill: str = ""
     model: str = ""
     retry_of: str = ""
-    deadline_at: float | None = None
+    active_s: float = 0.0
+    active_since: float | None = None
     due_at: float | None = None
     generate_starts: int = 0
     current_step: str = ""
@@ -179,11 +181,17 @@ class Run:
         """A worker took it: queued or parked becomes in_progress. Raises IllegalMove from a final status."""
         if self.status is RunStatus.IN_PROGRESS:
             return self
-        return replace(self._move(RunStatus.IN_PROGRESS, now), started_at=self.started_at or now)
+        moved = self._move(RunStatus.IN_PROGRESS, now)
+        return replace(moved, started_at=self.started_at or now, active_since=now, due_at=now)
 
     def park(self, now: float, *, until: float | None) -> Run:
         """Wait for a person; `until` is when a worker looks again by itself (the approval's end). IllegalMove."""
-        return replace(self._move(RunStatus.AWAITING_APPROVAL, now), due_at=until)
+        moved = self._move(RunStatus.AWAITING_APPROVAL, now)
+        return replace(moved, due_at=until, active_s=self.active_for(now), active_since=None)
+
+    def active_for(self, now: float) -> float:
+        """Seconds in progress so far."""
+        return self.active_s + (now - self.active_since if self.active_since is not None else 0.0)
 
     def end(self, status: RunStatus, now: float, *, result: RunResult, error: str = "") -> Run:
         """Reach a final status, with `completed_at` set and nothing due any more. Raises IllegalMove."""

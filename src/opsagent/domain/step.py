@@ -1,8 +1,8 @@
 """One command of a run: its status machine and what is known about it.
 
-    proposed -> (awaiting_approval) -> claimed -> succeeded | failed | unknown
-    proposed | awaiting_approval -> refused | skipped          succeeded | failed | happened -> undone
-    unknown -> happened | not_happened | aborted
+proposed -> (awaiting_approval) -> claimed -> succeeded | failed | unknown
+proposed | awaiting_approval -> refused | skipped          succeeded | failed | happened -> undone
+unknown -> happened | not_happened | aborted
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Step:
     """One attempt at one command. `id` is `<run id>.<number>`; a new attempt is a new number with `attempt` + 1.
 
     `name` is the runbook step (or `measure`) it came from. `claimed_at` orders the undo. `undo_of` is the id of the
-    step this one takes back. `saved` maps a path to the artifact that holds what it contained before.
+    step this one takes back. `save` lists paths kept before the effect; `saved` maps a path to the artifact that holds what it contained before.
     """
 
     id: str
@@ -84,6 +84,7 @@ class Step:
     approval_id: str = ""
     retries: int = 0
     probe: str = ""
+    save: tuple[str, ...] = ()
     undo_of: str = ""
     saved: Mapping[str, str] = field(default_factory=dict)
     outcome: Outcome | None = None

@@ -85,7 +85,8 @@ class Agent:
         """A person's answer. Forbidden, NotFound, ApprovalMismatch, ApprovalDecided, ApprovalExpired."""
         if not principal.may(Permission.APPROVE):
             raise Forbidden(
-                f"{principal.id} may not decide approvals.", fix="Only a person with the role approver or admin decides."
+                f"{principal.id} may not decide approvals.",
+                fix="Only a person with the role approver or admin decides.",
             )
         approval = await self.stores.approvals.decide(
             principal.tenant, approval_id, grant=grant, by=principal.id, notes=notes, digest=digest
@@ -144,19 +145,26 @@ class Agent:
                 return resolved
         raise NotFound(f"Run {run_id} has no step {step_number}.", fix="Look at the run: opsagent show.")
 
-    async def switch(self, principal: Principal, name: str, *, on: bool, everywhere: bool = False) -> Mapping[str, bool]:
+    async def switch(
+        self, principal: Principal, name: str, *, on: bool, everywhere: bool = False
+    ) -> Mapping[str, bool]:
         """Set `paused` or `acting` for the tenant, or for all of them; returns what holds now."""
         await self.stores.control.set_switch("*" if everywhere else principal.tenant, name, on, principal.id)
         self._changed(principal.tenant, "")
         return await self.stores.control.switches(principal.tenant)
 
-    async def close_ticket(self, principal: Principal, ticket_id: str, *, reopen: bool = False, reason: str = "") -> Ticket:
+    async def close_ticket(
+        self, principal: Principal, ticket_id: str, *, reopen: bool = False, reason: str = ""
+    ) -> Ticket:
         """A person closes or reopens a ticket. NotFound; IllegalMove when it changed meanwhile."""
         ticket = await self.stores.tickets.get(principal.tenant, ticket_id)
         now = self.clock.now()
         changed = _with_status(ticket, TicketStatus.OPEN if reopen else TicketStatus.CLOSED, reason, now)
         entry = AuditEntry(
-            tenant=principal.tenant, at=now, actor=principal.id, action=f"ticket.{changed.status.value}",
+            tenant=principal.tenant,
+            at=now,
+            actor=principal.id,
+            action=f"ticket.{changed.status.value}",
             detail={"ticket": ticket_id, "reason": reason},
         )
         return await self.stores.tickets.save(changed, (entry,))

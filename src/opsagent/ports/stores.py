@@ -24,7 +24,7 @@ from opsagent.domain.ticket import Signal, Ticket, TicketStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """The right to save one run until `expires_at` (epoch seconds, the store's clock); `fence` grows with each claim."""
+    """The right to save one run until `expires_at` (epoch seconds, the store's clock); each claim has a higher fence."""
 
     tenant: str
     run_id: str
@@ -105,7 +105,12 @@ class RunStore(Protocol):
     """Runs, their leases, and the one door through which a worker writes."""
 
     async def create(
-        self, run: Run, *, key: IdempotencyKey | None = None, audit: Sequence[AuditEntry] = (), events: Sequence[RunEvent] = ()
+        self,
+        run: Run,
+        *,
+        key: IdempotencyKey | None = None,
+        audit: Sequence[AuditEntry] = (),
+        events: Sequence[RunEvent] = (),
     ) -> Run:
         """Store a new run (due at once) before its caller hears "accepted".
 
@@ -188,7 +193,9 @@ class ApprovalStore(Protocol):
         """All questions of a run, oldest first."""
         ...
 
-    async def decide(self, tenant: str, approval_id: str, *, grant: bool, by: str, notes: str, digest: str = "") -> Approval:
+    async def decide(
+        self, tenant: str, approval_id: str, *, grant: bool, by: str, notes: str, digest: str = ""
+    ) -> Approval:
         """Store a person's answer (`Approval.decide`), an audit entry and make the run due, in one transaction.
 
         With `digest`, refuse (ApprovalMismatch) unless it is the question's. NotFound, ApprovalDecided,
@@ -258,7 +265,9 @@ class TicketStore(Protocol):
         """One ticket. NotFound."""
         ...
 
-    async def list(self, tenant: str, *, status: TicketStatus | None = None, limit: int = 50, cursor: str = "") -> Page[Ticket]:
+    async def list(
+        self, tenant: str, *, status: TicketStatus | None = None, limit: int = 50, cursor: str = ""
+    ) -> Page[Ticket]:
         """Newest first."""
         ...
 
@@ -286,8 +295,11 @@ class RunbookStore(Protocol):
         """Store a new version (same id: revision + 1; same content: unchanged) with an audit entry."""
         ...
 
-    async def get(self, tenant: str, runbook_id: str) -> Runbook:
-        """By slug, or by position in the list by creation when given a number. NotFound."""
+    async def get(self, tenant: str, runbook_id: str, *, version: str = "") -> Runbook:
+        """By slug, or by position in the list by creation when given a number; an older `version` by its hash.
+
+        NotFound.
+        """
         ...
 
     async def list(self, tenant: str) -> Sequence[Runbook]:
@@ -347,7 +359,7 @@ class NoticeStore(Protocol):
     """The outbox. Notices are put there by `RunStore.save`, so that none is lost and none is sent for nothing."""
 
     async def take(self, limit: int, lock_s: float) -> Sequence[Notice]:
-        """Claim due notices (status sending, due again after `lock_s`). One that was sending before is a possible repeat."""
+        """Claim due notices (sending, due again after `lock_s`). One that was sending before is a possible repeat."""
         ...
 
     async def mark(self, notice: Notice) -> None:
@@ -411,5 +423,3 @@ class Stores:
     audit: AuditStore
     housekeeping: Housekeeping
     name: str = field(default="")
-
-

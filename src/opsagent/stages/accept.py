@@ -65,11 +65,19 @@ class Accept:
             due_at=now,
         )
         audit = AuditEntry(
-            tenant=run.tenant, at=now, actor=run.requested_by, action="run.accepted", run_id=run.id,
+            tenant=run.tenant,
+            at=now,
+            actor=run.requested_by,
+            action="run.accepted",
+            run_id=run.id,
             detail={"source": run.source.value},
         )
         event = RunEvent(
-            run_id=run.id, tenant=run.tenant, type=EventType.PLANNING, node="accept", created_at=now,
+            run_id=run.id,
+            tenant=run.tenant,
+            type=EventType.PLANNING,
+            node="accept",
+            created_at=now,
             content=f"Accepted from {run.source.value} by {run.requested_by}.",
         )
         return await self.runs.create(run, key=key, audit=(audit,), events=(event,))

@@ -66,4 +66,3 @@ class Correlate:
             due_at=now,
         )
         return Arrival(signal=signal, ticket=ticket, run=run)
-

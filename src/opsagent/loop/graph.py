@@ -1,0 +1,91 @@
+"""THE LOOP: the nodes a run passes, and the one rule that says where it goes on.
+
+     OBSERVE                ORIENT                       DECIDE                          ACT
+     accept -> correlate -> evaluator ------> planner -> generate -> guard ----> tools -> reflect -> verify -> final
+     (before the graph)     triage, runbook   (plan)     next command | ask -----^  |  ^      |        | no
+                            mode: plan | fast | end                   | deny        |  +------+-> revise  +-> undo
+
+The next node is a field of the stored run, written in one transaction with the result of the node before it. The
+router reads that field and derives nothing; there is no checkpointer (LangGraph's resume runs a node again from its
+top and would repeat effects). One invocation is one step cycle, generate .. reflect; the worker invokes again while
+the run goes on, so that LangGraph's recursion limit is only a backstop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Protocol, TypedDict
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+
+from opsagent.domain.run import Node
+from opsagent.loop.act import reflect, revise, tools
+from opsagent.loop.decide import generate, guard
+from opsagent.loop.drive import Drive
+from opsagent.loop.orient import evaluator, planner
+from opsagent.loop.settle import final, undo, verify
+
+RECURSION_LIMIT = 50
+
+NODES: dict[Node, Callable[[Drive], Awaitable[None]]] = {
+    Node.EVALUATOR: evaluator,
+    Node.PLANNER: planner,
+    Node.GENERATE: generate,
+    Node.GUARD: guard,
+    Node.TOOLS: tools,
+    Node.REFLECT: reflect,
+    Node.REVISE: revise,
+    Node.VERIFY: verify,
+    Node.UNDO: undo,
+    Node.FINAL: final,
+}
+
+
+class Passing(Protocol):
+    """A node as LangGraph calls it."""
+
+    async def __call__(self, state: Place, *, runtime: Runtime[Drive]) -> Place:
+        """Work from the place, return the next one."""
+        ...
+
+
+class Place(TypedDict):
+    """Where the run stands in this invocation: all there is to know is in the store."""
+
+    next: str
+
+
+Loop = CompiledStateGraph[Place, Drive, Place, Place]
+
+
+def build_loop() -> Loop:
+    """The compiled graph; it holds nothing of any run and serves all of them at once."""
+    graph: StateGraph[Place, Drive, Place, Place] = StateGraph(Place, context_schema=Drive)
+    targets: dict[Hashable, str] = {**{node.value: node.value for node in NODES}, END: END}
+    for node, act in NODES.items():
+        graph.add_node(node.value, _passing(node, act))
+        graph.add_conditional_edges(node.value, _onward, targets)
+    graph.add_conditional_edges(START, _onward, targets)
+    return graph.compile()
+
+
+async def step_cycle(loop: Loop, drive: Drive) -> None:
+    """Drive the run from its stored next node through one step cycle, to a park, or to its end."""
+    place = Place(next=drive.run.next_node.value)
+    await loop.ainvoke(place, context=drive, config={"recursion_limit": RECURSION_LIMIT})
+
+
+def _passing(node: Node, act: Callable[[Drive], Awaitable[None]]) -> Passing:
+    async def passing(state: Place, *, runtime: Runtime[Drive]) -> Place:  # noqa: ARG001 - LangGraph passes it by name
+        drive = runtime.context
+        await act(drive)
+        over = drive.parked or drive.run.ended or node is Node.REFLECT
+        return Place(next=END if over else drive.run.next_node.value)
+
+    return passing
+
+
+def _onward(place: Place) -> str:
+    return place["next"]

@@ -1,0 +1,159 @@
+"""Looking at the world from inside a node: run a proven read, sample a condition over a window."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from opsagent.domain.connection import Connection
+from opsagent.domain.manifest import Decision, Proof
+from opsagent.domain.outcome import Outcome
+from opsagent.domain.reading import Reading
+from opsagent.domain.runbook import Check, Phase
+from opsagent.domain.step import Step, StepStatus
+from opsagent.errors import ExecutionError, InputError, NotFound
+from opsagent.loop.drive import Drive
+from opsagent.ports.executor import Traced
+from opsagent.stages.ask import digest_of
+
+
+async def judged(drive: Drive, step: Step, connection: Connection) -> Step:
+    """The step with its final command, verdict and digest."""
+    result = await drive.kit.judge(step.command, connection, scope=drive.run.scope)
+    bare = replace(step, command=result.command, verdict=result.verdict)
+    return replace(bare, digest=digest_of(bare))
+
+
+async def look(drive: Drive, step: Step) -> Step:
+    """Judge and run one proven read, journaled; the step comes back refused when it is not one."""
+    connection = await drive.connection()
+    step = await judged(drive, step, connection)
+    verdict = step.verdict
+    now = drive.kit.clock.now()
+    if verdict is None or verdict.decision is not Decision.ALLOW or verdict.manifest.proof is not Proof.READ:
+        refused = step.move(StepStatus.REFUSED, now)
+        await drive.save(drive.run.begin(now), steps=(refused,))
+        return refused
+    claimed = replace(step.move(StepStatus.CLAIMED, now), claimed_at=now)
+    await drive.save(drive.run.begin(now), steps=(claimed,))
+    try:
+        outcome = await run_watched(drive, claimed, connection)
+    except ExecutionError as error:
+        outcome = not_run(error, drive.kit.clock.now())
+    done, _ = drive.kit.execute.concluded(claimed, outcome)
+    await drive.save(drive.run, steps=(done,))
+    return done
+
+
+def not_run(error: ExecutionError, now: float) -> Outcome:
+    """The outcome of a command its executor could not start."""
+    return Outcome(exit_code=None, stderr=error.message, note=error.fix, started_at=now, ended_at=now, changed=False)
+
+
+async def run_watched(drive: Drive, step: Step, connection: Connection) -> Outcome:
+    """Run a claimed step; a cancel (and, for an effect, a pause) kills it and its outcome says so."""
+    async with drive.kit.slot(step.tenant, connection.name):
+        task = asyncio.ensure_future(drive.kit.execute(step, connection))
+        try:
+            while not (await asyncio.wait({task}, timeout=drive.kit.limits.watch_s))[0]:
+                if await _must_stop(drive, step):
+                    return await _stopped(drive, task, step, connection)
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+
+
+async def _must_stop(drive: Drive, step: Step) -> bool:
+    if await drive.cancelled():
+        return True
+    return not step.is_read and (await drive.kit.stores.control.switches(step.tenant))["paused"]
+
+
+async def _stopped(drive: Drive, task: asyncio.Future[Outcome], step: Step, connection: Connection) -> Outcome:
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled() and task.exception() is None:
+        return task.result()
+    trace = await drive.kit.execute.trace(step, connection)
+    if trace.outcome is not None:
+        return trace.outcome
+    now = drive.kit.clock.now()
+    return Outcome(
+        exit_code=None,
+        cancelled=True,
+        known=trace.traced is Traced.NEVER_STARTED,
+        changed=False if trace.traced is Traced.NEVER_STARTED else None,
+        note="stopped before it started" if trace.traced is Traced.NEVER_STARTED else "killed on request",
+        started_at=now,
+        ended_at=now,
+    )
+
+
+async def measure(drive: Drive, check: Check, *, phase: Phase, settle_s: float = 0.0) -> Reading:
+    """Sample a condition: healthy when every sample of a whole window is.
+
+    `settle_s` is how many seconds it may take to become healthy; without it the first bad sample is the answer.
+    """
+    clock = drive.kit.clock
+    begun = clock.monotonic()
+    give_up = begun + settle_s
+    healthy_since: float | None = None
+    samples = 0
+    while True:
+        step = await _sample(drive, check, phase)
+        if isinstance(step, Reading):
+            return step
+        samples += 1
+        now = clock.monotonic()
+        if step.status is StepStatus.SUCCEEDED:
+            healthy_since = now if healthy_since is None else healthy_since
+            if now - healthy_since >= check.window_s:
+                return _healthy(check, samples, now - healthy_since)
+        else:
+            healthy_since = None
+            if now >= give_up or await drive.cancelled():
+                return _unhealthy(step, samples, now - begun)
+        await clock.sleep(check.interval_s)
+
+
+async def _sample(drive: Drive, check: Check, phase: Phase) -> Step | Reading:
+    try:
+        connection = await drive.connection()
+        values = await drive.values(connection)
+        proposed = drive.kit.propose.check(
+            drive.run, check, connection, drive.steps, values, phase=phase, name="measure"
+        )
+    except (InputError, NotFound) as error:
+        return Reading(healthy=None, text=f"The condition could not be measured: {error.message}")
+    step = await look(drive, proposed)
+    if step.status is StepStatus.REFUSED and step.verdict is not None:
+        return Reading(healthy=None, text=f"The check is no proven read, so it was not run: {step.verdict.reason}")
+    if _never_ran(step):
+        said = f"{step.outcome.stderr} {step.outcome.note}".strip() if step.outcome else ""
+        return Reading(healthy=None, text=f"The check could not be run: {said}")
+    return step
+
+
+def _never_ran(step: Step) -> bool:
+    outcome = step.outcome
+    if outcome is None or outcome.timed_out or outcome.cancelled:
+        return False
+    # 126 and 127: the shell could not execute or find the command (POSIX, Shell Command Language 2.8.2)
+    return outcome.exit_code is None or (outcome.exit_code in (126, 127) and step.status is not StepStatus.SUCCEEDED)
+
+
+def _healthy(check: Check, samples: int, window_s: float) -> Reading:
+    text = f"Measured healthy {samples} of {samples} times over {window_s:.1f} s: {check.text}"
+    return Reading(healthy=True, text=text, samples=samples, window_s=window_s)
+
+
+def _unhealthy(step: Step, samples: int, seconds: float) -> Reading:
+    outcome = step.outcome
+    shown = ""
+    if outcome is not None:
+        said = (outcome.stdout.strip() or outcome.stderr.strip()).splitlines()
+        shown = f" (exit {outcome.exit_code}" + (f": {said[-1][:200]}" if said else "") + ")"
+    text = f"Measured unhealthy{shown}: {step.command.text}"
+    return Reading(healthy=False, text=text, samples=samples, window_s=seconds)

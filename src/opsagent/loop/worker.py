@@ -1,0 +1,200 @@
+"""Finds due runs, claims them, drives them through the loop, and lets go; the store is the truth, hints only hurry."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from opsagent.domain.event import EventType
+from opsagent.domain.run import Node, Run, RunStatus
+from opsagent.domain.step import Step, StepStatus
+from opsagent.errors import LeaseLost, NotFound, OpsAgentError, UnavailableError
+from opsagent.loop.drive import Drive, Kit
+from opsagent.loop.graph import Loop, step_cycle
+from opsagent.ports.dispatch import Dispatch
+from opsagent.ports.executor import Traced
+from opsagent.ports.stores import DueRun, Lease
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerConfig:
+    """Durations in seconds. `at_once` bounds the runs in this process, `per_tenant` those of one tenant."""
+
+    name: str
+    at_once: int = 16
+    per_tenant: int = 8
+    lease_s: float = 30.0
+    sweep_s: float = 2.0
+    grace_s: float = 20.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Worker:
+    """One per process. `start` it, `stop` it; runs it holds at the stop are finished or parked, never lost."""
+
+    kit: Kit
+    loop: Loop
+    dispatch: Dispatch
+    config: WorkerConfig
+    _driving: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
+    _sweeping: asyncio.Task[None] | None = None
+    _stopping: bool = False
+
+    async def start(self) -> None:
+        """Begin to sweep; returns at once."""
+        self._stopping = False
+        self._sweeping = asyncio.create_task(self._sweep(), name="opsagent-worker")
+
+    async def stop(self) -> None:
+        """Take nothing new, let each run come to the end of its step cycle; after `grace_s` cancel what still runs."""
+        self._stopping = True
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.gather(self._sweeping, return_exceptions=True)
+        tasks = list(self._driving.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self.config.grace_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def drive(self, tenant: str, run_id: str) -> bool:
+        """Claim one run and drive it until it parks or ends; False when somebody else holds it or it is not open."""
+        claimed = await self.kit.stores.runs.claim(tenant, run_id, self.config.name, self.config.lease_s)
+        if claimed is None:
+            return False
+        await self._drive(*claimed)
+        return True
+
+    async def _sweep(self) -> None:
+        while not self._stopping:
+            try:
+                taken = await self._take_due()
+            except OpsAgentError as error:
+                log.warning("sweep failed: %s", error.message)
+                taken = 0
+            if not taken:
+                await self.dispatch.wait(self.config.sweep_s)
+
+    async def _take_due(self) -> int:
+        room = self.config.at_once - len(self._driving)
+        if room <= 0:
+            await asyncio.wait(self._driving.values(), return_when=asyncio.FIRST_COMPLETED)
+            return 1
+        due = await self.kit.stores.runs.due(self.config.at_once * 4)
+        held = Counter(tenant for tenant, _ in self._driving)
+        chosen: list[DueRun] = []
+        for one in due:
+            if len(chosen) >= room or (one.tenant, one.run_id) in self._driving:
+                continue
+            if held[one.tenant] < self.config.per_tenant:
+                held[one.tenant] += 1
+                chosen.append(one)
+        for one in chosen:
+            key = (one.tenant, one.run_id)
+            task = asyncio.create_task(self._claim_and_drive(one), name=f"run-{one.run_id}")
+            self._driving[key] = task
+            task.add_done_callback(partial(self._let_go, key))
+        return len(chosen)
+
+    def _let_go(self, key: tuple[str, str], _: asyncio.Task[None]) -> None:
+        self._driving.pop(key, None)
+        self.dispatch.hint(*key)
+
+    async def _claim_and_drive(self, due: DueRun) -> None:
+        try:
+            await self.drive(due.tenant, due.run_id)
+        except UnavailableError as error:
+            log.warning("run %s waits: %s", due.run_id, error.message)
+            await self.kit.clock.sleep(1.0)
+
+    async def _drive(self, lease: Lease, run: Run) -> None:
+        drive = Drive(kit=self.kit, lease=lease, run=run)
+        working = asyncio.create_task(self._cycles(drive))
+        beating = asyncio.create_task(self._beat(drive, working))
+        try:
+            await working
+        except asyncio.CancelledError:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+            if not drive_lost(beating):
+                raise
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
+            await self.kit.execute.release(run.id)
+            await self._release(drive)
+
+    async def _cycles(self, drive: Drive) -> None:
+        try:
+            drive.steps = list(await self.kit.stores.journal.steps(drive.run.tenant, drive.run.id))
+            await self._end_interrupted_looks(drive)
+            while not (drive.parked or drive.run.ended or self._stopping):
+                await step_cycle(self.loop, drive)
+        except LeaseLost:
+            log.warning("run %s was taken over by another worker", drive.run.id)
+        except UnavailableError:
+            raise
+        except Exception as error:  # the edge of the worker: whatever it is, the run ends with a reason
+            log.exception("run %s failed in %s", drive.run.id, drive.run.next_node)
+            await self._failed(drive, error)
+
+    async def _beat(self, drive: Drive, working: asyncio.Task[None]) -> None:
+        while True:
+            await asyncio.sleep(self.config.lease_s / 3)
+            try:
+                drive.lease = await self.kit.stores.runs.renew(drive.lease, self.config.lease_s)
+            except LeaseLost:
+                working.cancel()
+                return
+            except UnavailableError as error:
+                log.warning("lease of run %s not renewed: %s", drive.run.id, error.message)
+
+    async def _end_interrupted_looks(self, drive: Drive) -> None:
+        """Reads an earlier worker left claimed inside a node: end survivors; the node looks again by itself."""
+        current = drive.run.current_step if drive.run.next_node is Node.TOOLS else ""
+        for step in list(drive.steps):
+            if step.status is StepStatus.CLAIMED and step.is_read and step.id != current:
+                await drive.save(drive.run.begin(self.kit.clock.now()), steps=(await self._ended(drive, step),))
+
+    async def _ended(self, drive: Drive, step: Step) -> Step:
+        now = self.kit.clock.now()
+        try:
+            trace = await self.kit.execute.trace(step, await drive.connection())
+        except NotFound:
+            return step.move(StepStatus.FAILED, now)
+        if trace.traced is Traced.FINISHED and trace.outcome is not None:
+            return self.kit.execute.concluded(step, trace.outcome)[0]
+        return step.move(StepStatus.NOT_HAPPENED if trace.traced is Traced.NEVER_STARTED else StepStatus.FAILED, now)
+
+    async def _failed(self, drive: Drive, error: Exception) -> None:
+        message = (
+            error.message if isinstance(error, OpsAgentError) else f"An error inside OpsAgent: {type(error).__name__}."
+        )
+        settling = drive.run.next_node in (Node.VERIFY, Node.UNDO, Node.FINAL)
+        node = Node.FINAL if settling else drive.after_effects()
+        word = drive.event(EventType.ERROR, drive.run.next_node, message)
+        run = drive.go(node, outcome=RunStatus.FAILED, reason=message)
+        if drive.run.next_node is Node.FINAL:
+            closed = self.kit.close(run, None, summary=message)
+            await drive.save(closed.run, events=(word,), audit=closed.audit, notices=closed.notices)
+            return
+        await drive.save(replace(run, due_at=self.kit.clock.now()), events=(word,))
+
+    async def _release(self, drive: Drive) -> None:
+        if drive.run.ended:
+            return
+        try:
+            await self.kit.stores.runs.release(drive.lease)
+        except OpsAgentError as error:
+            log.warning("run %s not released: %s; its lease ends by itself", drive.run.id, error.message)
+
+
+def drive_lost(beating: asyncio.Task[None]) -> bool:
+    """Whether the heartbeat ended by itself: the lease is gone and the work was rightly stopped."""
+    return beating.done() and not beating.cancelled()

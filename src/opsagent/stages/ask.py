@@ -1,0 +1,54 @@
+"""Ask: put one effect before people, bound to its digest, with an end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from opsagent.domain.approval import Approval
+from opsagent.domain.command import digest
+from opsagent.domain.connection import Connection
+from opsagent.domain.run import Run
+from opsagent.domain.step import Step, StepStatus
+from opsagent.ports.clock import Clock, Ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Makes the question; `expiry_s` is how long it may be answered and used, in seconds."""
+
+    clock: Clock
+    ids: Ids
+    expiry_s: float
+
+    def __call__(self, run: Run, step: Step, connection: Connection, *, title: str) -> tuple[Step, Approval]:
+        """The step waiting, and the question about exactly what it would do now."""
+        if step.verdict is None:
+            raise ValueError("only a judged step can be asked about")
+        now = self.clock.now()
+        approval = Approval(
+            id=self.ids.uuid(),
+            tenant=run.tenant,
+            run_id=run.id,
+            step_id=step.id,
+            step_number=step.number,
+            attempt=step.attempt,
+            digest=step.digest,
+            target=connection.name,
+            command=step.command.text,
+            manifest=step.verdict.manifest,
+            requested_at=now,
+            expires_at=now + self.expiry_s,
+            why=step.why,
+            title=title,
+            task=run.task,
+            runbook_id=run.runbook_id,
+            undo=step.command.undo,
+            reason=step.verdict.reason,
+        )
+        waiting = step if step.status is StepStatus.AWAITING_APPROVAL else step.move(StepStatus.AWAITING_APPROVAL, now)
+        return replace(waiting, approval_id=approval.id), approval
+
+
+def digest_of(step: Step) -> str:
+    """The digest of what this attempt would do (DESIGN 6)."""
+    return digest(step.command, tenant=step.tenant, run_id=step.run_id, step_id=step.id, attempt=step.attempt)

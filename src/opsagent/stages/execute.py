@@ -1,0 +1,72 @@
+"""Execute: hand a judged, claimed step to its executor, and read the outcome against what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from opsagent.domain.connection import Connection
+from opsagent.domain.expectation import meets
+from opsagent.domain.manifest import Manifest, Proof
+from opsagent.domain.outcome import Outcome
+from opsagent.domain.step import Step, StepStatus
+from opsagent.errors import ExecutionError
+from opsagent.ports.clock import Clock
+from opsagent.ports.executor import Executor, Order, Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execute:
+    """The executors by name."""
+
+    executors: Mapping[str, Executor]
+    clock: Clock
+
+    async def __call__(self, step: Step, connection: Connection) -> Outcome:
+        """Run it. The errors of `Executor.run`."""
+        return await self._executor(step).run(self.order(step, connection))
+
+    async def trace(self, step: Step, connection: Connection) -> Trace:
+        """What became of an interrupted attempt."""
+        return await self._executor(step).trace(self.order(step, connection))
+
+    async def release(self, run_id: str) -> None:
+        """The worker lets go of the run."""
+        for executor in self.executors.values():
+            await executor.release(run_id)
+
+    def concluded(self, step: Step, outcome: Outcome) -> tuple[Step, str]:
+        """The step with its outcome, succeeded or failed by its expectation, and the reason in words."""
+        now = self.clock.now()
+        ok, reason = meets(step.expect, outcome)
+        if outcome.timed_out or outcome.cancelled:
+            ok, reason = False, "it ran out of time" if outcome.timed_out else "it was stopped"
+        changed = False if step.is_read else outcome.changed
+        moved = step.move(StepStatus.SUCCEEDED if ok else StepStatus.FAILED, now)
+        return replace(moved, outcome=replace(outcome, changed=changed)), reason
+
+    def order(self, step: Step, connection: Connection) -> Order:
+        """What the executor is told: the judged object itself."""
+        manifest = step.verdict.manifest if step.verdict else Manifest(proof=Proof.UNKNOWN)
+        return Order(
+            tenant=step.tenant,
+            run_id=step.run_id,
+            token=step.token,
+            command=step.command,
+            manifest=manifest,
+            connection=connection,
+        )
+
+    def backend(self, name: str) -> str:
+        """The sandbox backend a command of that executor would run under; empty where there is no such executor."""
+        executor = self.executors.get(name)
+        return executor.backend if executor else ""
+
+    def _executor(self, step: Step) -> Executor:
+        executor = self.executors.get(step.command.executor)
+        if executor is None:
+            raise ExecutionError(
+                f"Nothing here executes {step.command.executor} commands.",
+                fix=f"Use one of: {', '.join(sorted(self.executors))}.",
+            )
+        return executor
