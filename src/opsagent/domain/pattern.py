@@ -8,6 +8,7 @@ line of 4,096 characters). So a repeated group must not repeat or choose inside,
 from __future__ import annotations
 
 import re
+import warnings
 
 MAX_PATTERN_CHARS = 500
 _WIDE_FROM = 20  # a bounded repeat up to here is not counted
@@ -27,8 +28,10 @@ def refusal(pattern: str, *, anchored: bool = False) -> str:  # noqa: PLR0911 - 
     if len(pattern) > MAX_PATTERN_CHARS:
         return f"the pattern has {len(pattern)} characters; {MAX_PATTERN_CHARS} are the most"
     try:
-        compiled = re.compile(pattern, re.MULTILINE)
-    except (re.error, RecursionError, OverflowError) as wrong:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # `[[` and `--` in a class: Python may change their meaning
+            compiled = re.compile(pattern, re.MULTILINE)
+    except (re.error, RecursionError, OverflowError, FutureWarning) as wrong:
         return f"the pattern does not compile: {wrong}"
     shape = _Shape(pattern)
     if shape.problem:
@@ -48,7 +51,7 @@ def _ends_with_dollar(pattern: str) -> bool:
 
 
 class _Shape:
-    """One walk over a pattern that compiles: how loosely it repeats, and whether a repeated group repeats or chooses."""
+    """One walk over a pattern that compiles: how loosely it repeats, and whether a repeated group repeats inside."""
 
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern

@@ -10,71 +10,14 @@ import re
 from collections.abc import Sequence
 
 # They run, evaluate or pass on their arguments as code, or put them where a later `$name` is split and globbed.
-_CODE = frozenset(
-    {
-        "eval",
-        "source",
-        ".",
-        "exec",
-        "let",
-        "declare",
-        "typeset",
-        "local",
-        "export",
-        "readonly",
-        "unset",
-        "read",
-        "mapfile",
-        "readarray",
-        "trap",
-        "alias",
-        "set",
-        "getopts",
-        "enable",
-        "hash",
-        "bind",
-        "complete",
-        "sh",
-        "bash",
-        "dash",
-        "ash",
-        "zsh",
-        "ksh",
-        "fish",
-        "busybox",
-        "su",
-        "runuser",
-        "ssh",
-        "watch",
-        "parallel",
-        "script",
-        "chroot",
-        "nsenter",
-        "unshare",
-        "flock",
-        "strace",
-        "expect",
-        "tmux",
-        "screen",
-    }
+_CODE_WORDS = (
+    "eval source . exec let declare typeset local export readonly unset read mapfile readarray trap alias set "
+    "getopts enable hash bind complete sh bash dash ash zsh ksh fish busybox su runuser ssh watch parallel script "
+    "chroot nsenter unshare flock strace expect tmux screen"
 )
-_WRAPPERS = frozenset(
-    {
-        "sudo",
-        "doas",
-        "env",
-        "nice",
-        "ionice",
-        "nohup",
-        "setsid",
-        "stdbuf",
-        "timeout",
-        "time",
-        "command",
-        "builtin",
-        "xargs",
-    }
-)
+_CODE = frozenset(_CODE_WORDS.split())
+_WRAPPER_WORDS = "sudo doas env nice ionice nohup setsid stdbuf timeout time command builtin xargs"
+_WRAPPERS = frozenset(_WRAPPER_WORDS.split())
 _LONE_OPTIONS = frozenset({"-n", "-E", "-H", "-k", "-0", "-r", "-p", "--", "-oL", "--preserve-env"})
 _NUMBER = re.compile(r"[0-9.]+[smhd]?|[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
 _SQL = re.compile(r"-[A-Za-z0-9]*[cev]|--(?:command|execute|set|variable)")

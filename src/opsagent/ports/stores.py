@@ -24,7 +24,7 @@ from opsagent.domain.ticket import Signal, Ticket, TicketStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """The right to save one run until `expires_at` (epoch seconds, the store's clock); each claim has a higher fence."""
+    """The right to save one run until `expires_at` (epoch seconds, store clock); each claim has a higher fence."""
 
     tenant: str
     run_id: str

@@ -1,0 +1,1 @@
+"""Concrete backends: a folder per brand or family; only `bootstrap` names them."""

@@ -1,0 +1,1 @@
+"""One folder per family of commands: what would this command do?"""

@@ -1,0 +1,1 @@
+"""Reads shell commands: parse, list every invocation, prove what each would do."""

@@ -1,0 +1,145 @@
+"""Tells options from arguments the way the command itself would, by its table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from opsagent.adapters.analysers.shell.words import ANY, Word
+from opsagent.domain.command_table import CommandTable, Option
+
+_NUMERIC = re.compile(r"[-+][0-9]+[kKmMgGbc]?")
+
+
+@dataclass(slots=True)
+class Placed:
+    """`options` as (as written, table entry, value); `given` their names; `positional` the rest, in order."""
+
+    options: list[tuple[str, Option, Word | None]] = field(default_factory=list)
+    given: set[str] = field(default_factory=set)
+    positional: list[Word] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, label: str, option: Option, value: Word | None) -> None:
+        """Note one option."""
+        self.options.append((label, option, value))
+        self.given.add(label)
+
+
+def place(table: CommandTable, words: Sequence[Word]) -> Placed:
+    """Split a command's words. With sub-commands or a wrapped command, everything after the first word is left alone."""
+    placed = Placed()
+    stops = bool(table.subcommands) or table.wrap is not None
+    skips = table.skips if table.wrap is not None else 0
+    rest = list(words)
+    if table.style == "none":
+        placed.positional = rest
+        return placed
+    if table.letters and rest and (text := rest[0].text) is not None and not text.startswith("-"):
+        if text and all(letter in table.letters + table.secret_letters for letter in text):
+            _letters(table, text, placed)
+            rest = rest[1:]
+    while rest:
+        word = rest.pop(0)
+        text = word.text
+        if text == "--":
+            placed.positional.extend(rest)
+            break
+        if text is None and word.may_be_option and not _harmless(table, word):
+            placed.problems.append(f"{word.shown} could turn into an option")
+            placed.positional.append(word)
+        elif text is not None and len(text) > 1 and (text.startswith("-") or (table.numeric and _NUMERIC.fullmatch(text))):
+            _option(table, text, rest, placed)
+        elif text is not None and (key := _key(table, text)):
+            placed.add(*key)
+        else:
+            placed.positional.append(word)
+            if stops:
+                if skips == 0:
+                    placed.positional.extend(rest)
+                    break
+                skips -= 1
+    return placed
+
+
+def _harmless(table: CommandTable, word: Word) -> bool:
+    """A word that may become an option, of a command none of whose options does harm."""
+    return table.harmless_options and not any(one.startswith("-") and ANY in one for one in word.alternatives)
+
+
+def _letters(table: CommandTable, text: str, placed: Placed) -> None:
+    """Options without a dash (`ps aux`, `tar tzf`)."""
+    for letter in text:
+        option = table.options.get("-" + letter, Option())
+        if letter in table.secret_letters:
+            placed.add(letter, Option(secret="shows the environment"), None)
+        elif option.effect:
+            placed.add(letter, option, None)
+        else:
+            placed.given.add("-" + letter)
+
+
+def _key(table: CommandTable, text: str) -> tuple[str, Option, Word | None] | None:
+    """`if=FILE` as dd has it."""
+    name, equals, value = text.partition("=")
+    option = table.keys.get(name) if equals else None
+    return (name + "=", option, Word((value,))) if option is not None else None
+
+
+def _option(table: CommandTable, text: str, rest: list[Word], placed: Placed) -> None:
+    if table.numeric and _NUMERIC.fullmatch(text):
+        return
+    if table.style == "single" or text.startswith("--"):
+        name, equals, value = text.partition("=")
+        option = table.options.get(name)
+        if option is None or (equals and option.kind is None):
+            placed.problems.append(f"the option {text} is not known to only read")
+        else:
+            _long(name, option, Word((value,)) if equals else None, rest, placed)
+        return
+    _cluster(table, text, rest, placed)
+
+
+def _long(name: str, option: Option, value: Word | None, rest: list[Word], placed: Placed) -> None:
+    if option.kind is None or (option.attached and value is None):
+        placed.add(name, option, None)
+    elif value is not None:
+        placed.add(name, option, value)
+    else:
+        _value(name, option, rest, placed)
+
+
+def _value(name: str, option: Option, rest: list[Word], placed: Placed) -> None:
+    if not rest:
+        placed.problems.append(f"the option {name} lacks its value")
+        return
+    value = rest.pop(0)
+    if value.many:
+        placed.problems.append(f"the value of {name} may become several words: quote it")
+    placed.add(name, option, value)
+
+
+def _cluster(table: CommandTable, text: str, rest: list[Word], placed: Placed) -> None:
+    """`-tlnp`, `-n5`, `-ofile`: letters until one that takes a value."""
+    whole = table.options.get(text)
+    if whole is not None and len(text) > 2:  # a word with one dash that this command knows as such
+        _long(text, whole, None, rest, placed)
+        return
+    for index, letter in enumerate(text[1:], start=1):
+        name = "-" + letter
+        option = table.options.get(name)
+        if option is None:
+            placed.problems.append(f"the option {name if len(text) == 2 else f'{name} in {text}'} is not known to only read")
+            return
+        attached = text[index + 1 :]
+        if option.kind is None:
+            placed.add(name, option, None)
+        elif attached:
+            placed.add(name, option, Word((attached,)))
+            return
+        elif option.attached:
+            placed.add(name, option, None)
+        else:
+            _value(name, option, rest, placed)
+            return

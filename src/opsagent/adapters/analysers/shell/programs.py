@@ -1,0 +1,194 @@
+"""Proves of a program in awk, sed or jq that it only reads and prints; what is not understood is a reason to ask."""
+
+from __future__ import annotations
+
+import re
+
+_AWK_TOKEN = re.compile(
+    r"""(?P<space>[ \t\r]+|\\\n|\#[^\n]*)|(?P<newline>\n)|(?P<string>"(?:[^"\\\n]|\\.)*")
+    |(?P<number>[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    |(?P<operator>\+\+|--|&&|\|\||>>|[-+*/%^=!<>]=|[-+*/%^=!<>~?:,;(){}\[\]$|@&])""",
+    re.VERBOSE | re.DOTALL,
+)
+_AWK_REGEX = re.compile(r"/(?:[^/\\\n\[]|\\.|\[\^?\]?[^\]\n]*\])*/")
+_AWK_REFUSED = {
+    "system": "its awk program starts commands (system)",
+    "getline": "its awk program reads from elsewhere (getline)",
+    "ARGV": "its awk program chooses the files it reads (ARGV)",
+    "ARGC": "its awk program chooses the files it reads (ARGC)",
+    "SYMTAB": "its awk program reaches every variable (SYMTAB)",
+    "FUNCTAB": "its awk program calls functions by name (FUNCTAB)",
+}
+
+
+def awk_problem(program: str) -> tuple[str, str]:
+    """(why it is not proven to read, what it reveals), each empty when there is nothing to say."""
+    position, previous, previous_kind, printing, depth, reveals = 0, "", "", -1, 0, ""
+    while position < len(program):
+        operand = previous_kind in {"number", "name", "string"} or previous in {")", "]", "$"}
+        if program[position] == "/" and not (operand and previous not in {"print", "printf", "return", "in", "case"}):
+            if previous in {"++", "--"} or not (match := _AWK_REGEX.match(program, position)):
+                return "its awk program was not understood (a slash)", reveals
+            position, previous, previous_kind = match.end(), "/", "string"
+            continue
+        if not (match := _AWK_TOKEN.match(program, position)):
+            return f"its awk program was not understood near {program[position : position + 10]!r}", reveals
+        position, kind, token = match.end(), match.lastgroup or "", match[0]
+        if kind in {"space", "newline"}:
+            continue
+        if kind == "name" and token in _AWK_REFUSED:
+            return _AWK_REFUSED[token], reveals
+        if token == "ENVIRON":
+            reveals = "shows the environment (awk ENVIRON)"
+        if token == "@":
+            return "its awk program loads or calls something by name (@)", reveals
+        if token == "|" or token == "&":
+            return "its awk program starts commands (a pipe)", reveals
+        if token in {"print", "printf"}:
+            printing = depth
+        elif token in {">", ">>"} and printing >= 0 and depth <= printing:
+            return "its awk program writes to a file", reveals
+        elif token in {";", "}"}:
+            printing = -1
+        depth += (token in {"(", "["}) - (token in {")", "]"})
+        previous, previous_kind = token, kind
+    return "", reveals
+
+
+_SED_ADDRESS = re.compile(r"(?:[0-9]+(?:~[0-9]+)?|\$)")
+_SED_SECOND = re.compile(r"[+~][0-9]+")
+_SED_FLAGS = re.compile(r"[gpiImM0-9]*")
+_SED_PLAIN = frozenset("pPdD=nNgGhHxlzF")
+_SED_BRACKETS = re.compile(r"\\.|\[\^?\]?[^\]]*\]", re.DOTALL)
+_BLANKS = " \t\n;"
+
+
+class _SedReader:
+    """Reads one sed script from left to right; `problem` is set at the first thing that is not proven to only print."""
+
+    def __init__(self, script: str) -> None:
+        self.script = script
+        self.at = 0
+        self.problem = ""
+
+    def read(self) -> str:
+        while not self.problem:
+            self._skip(_BLANKS + "}")
+            if self.at >= len(self.script):
+                return ""
+            self._addresses()
+            self._command()
+        return self.problem
+
+    def _skip(self, characters: str) -> None:
+        while self.at < len(self.script) and self.script[self.at] in characters:
+            self.at += 1
+
+    def _take(self) -> str:
+        self.at += 1
+        return self.script[self.at - 1 : self.at]
+
+    def _refuse(self, words: str) -> None:
+        self.problem = words
+
+    def _delimited(self, delimiter: str) -> None:
+        """Up to the next bare delimiter; GNU sed looks at nothing but backslashes here."""
+        start = self.at
+        while self.at < len(self.script):
+            character = self._take()
+            if character == "\\":
+                self.at += 1
+            elif character == delimiter:
+                # Other seds skip a delimiter inside [...]: where the two readings differ, it is not understood.
+                if "[" in _SED_BRACKETS.sub("", self.script[start : self.at - 1]):
+                    break
+                return
+            elif character == "\n":
+                break
+        self._refuse("its sed script was not understood (an open expression)")
+
+    def _address(self) -> bool:
+        if match := _SED_ADDRESS.match(self.script, self.at):
+            self.at = match.end()
+            return True
+        if self.script[self.at : self.at + 1] not in {"/", "\\"}:
+            return False
+        delimiter = self._take()
+        self._delimited(self._take() if delimiter == "\\" else delimiter)
+        while self.script[self.at : self.at + 1] in {"I", "M"}:
+            self.at += 1
+        return True
+
+    def _addresses(self) -> None:
+        if self._address():
+            self._skip(" \t")
+            if self.script[self.at : self.at + 1] == ",":
+                self.at += 1
+                self._skip(" \t")
+                if match := _SED_SECOND.match(self.script, self.at):
+                    self.at = match.end()
+                elif not self._address():
+                    self._refuse("its sed script was not understood (an address)")
+        self._skip(" \t!")
+
+    def _command(self) -> None:
+        if self.problem:
+            return
+        command = self._take()
+        if command in _SED_PLAIN or command == "{":
+            if command != "{":
+                self._end()
+        elif command in {"q", "Q", "l"}:
+            self._skip(" \t0123456789")
+            self._end()
+        elif command == "s":
+            delimiter = self._take()
+            self._delimited(delimiter)
+            self._delimited(delimiter)
+            if match := _SED_FLAGS.match(self.script, self.at):
+                self.at = match.end()
+            self._end()
+        elif command == "y":
+            delimiter = self._take()
+            self._delimited(delimiter)
+            self._delimited(delimiter)
+            self._end()
+        elif command in {"b", "t", "T", ":"}:
+            while self.at < len(self.script) and self.script[self.at] not in ";\n}":
+                self.at += 1
+        else:
+            words = {
+                "w": "its sed script writes to a file",
+                "W": "its sed script writes to a file",
+                "e": "its sed script starts commands",
+                "r": "its sed script reads another file",
+                "R": "its sed script reads another file",
+            }
+            self._refuse(words.get(command, f"its sed script was not understood near {command!r}"))
+
+    def _end(self) -> None:
+        self._skip(" \t")
+        following = self.script[self.at : self.at + 1]
+        if following and following not in ";\n}#":
+            words = {"w": "its sed script writes to a file", "e": "its sed script starts commands"}
+            self._refuse(words.get(following, f"its sed script was not understood near {following!r}"))
+        if following == "#":
+            while self.at < len(self.script) and self.script[self.at] != "\n":
+                self.at += 1
+
+
+def sed_problem(script: str) -> str:
+    """Why a sed script is not proven to only print; empty when it is."""
+    return _SedReader(script).read()
+
+
+_JQ_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+def jq_problem(program: str) -> tuple[str, str]:
+    """(why it is not proven to read, what it reveals)."""
+    reveals = "shows the environment (jq env)" if re.search(r"\$?\b(?:env|ENV|__prog_args)\b", program) else ""
+    bare = program if "\\(" in program else _JQ_STRING.sub('""', program)
+    if re.search(r"\b(?:import|include|get_search_list|modulemeta)\b", bare):
+        return "its jq program loads another file", reveals
+    return "", reveals

@@ -1,0 +1,145 @@
+"""The few commands whose meaning no table can hold: test, cd, dig, getent, service, kill, host-and-port tools."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from opsagent.adapters.analysers.shell.effects import apply_kind
+from opsagent.adapters.analysers.shell.words import Word
+from opsagent.domain.command_table import Kind
+
+if TYPE_CHECKING:
+    from opsagent.adapters.analysers.shell.classify import Call, Walker
+
+_UNARY = frozenset("-b -c -d -e -f -g -h -k -n -p -r -s -u -w -x -z -G -L -N -O -S".split())
+_BINARY = frozenset("= == != < > -eq -ne -lt -le -gt -ge -nt -ot -ef".split())
+_JOINERS = frozenset({"!", "-a", "-o", "(", ")"})
+_RECORD = re.compile(r"A|AAAA|ANY|CAA|CNAME|MX|NS|PTR|SOA|SRV|TXT|IN|a|aaaa|any|caa|cname|mx|ns|ptr|soa|srv|txt|in")
+
+
+def _test(walker: Walker, call: Call) -> None:
+    """`test` and `[`: an operand may be dynamic only where its operator is written beside it, and as one word.
+
+    `-v` and `-R` evaluate subscripts, so a word that could become one of them is never harmless.
+    """
+    words = list(call.arguments)
+    if call.title == "[" and words and words[-1].text == "]":
+        words.pop()
+    texts = [word.text for word in words]
+    if any(text in {"-v", "-R"} for text in texts):
+        walker.findings.unknown(f"{call.title} -v evaluates subscripts")
+    if any(word.many for word in words):
+        walker.findings.unknown(f"{call.title}: a word may become several; quote it")
+        return
+    for index, word in enumerate(words):
+        if word.text is not None:
+            continue
+        before = texts[index - 1] if index else None
+        after = texts[index + 1] if index + 1 < len(texts) else None
+        beside = before in _UNARY or before in _BINARY or after in _BINARY
+        if not beside and word.may_be_option:
+            walker.findings.unknown(f"{call.title}: {word.shown} could turn into an operator")
+
+
+def _cd(walker: Walker, call: Call) -> None:
+    for word in call.placed.positional[:1]:
+        relative = not all(one.startswith(("/", "~")) for one in word.alternatives)
+        if word.text == "-" or (relative and walker.loops):
+            walker.findings.lost()
+        else:
+            walker.findings.enter(word)
+    if not call.placed.positional:
+        walker.findings.enter(Word(("~",)))
+
+
+def _dig(walker: Walker, call: Call) -> None:
+    """Names are looked up at a server, and a name can carry data out: each is a contact."""
+    words = list(call.arguments)
+    while words:
+        word = words.pop(0)
+        text = word.text
+        if text is None:
+            walker.findings.unknown(f"{call.title}: {word.shown} is not written out")
+        elif text in {"-4", "-6"} or text.startswith("+") or _RECORD.fullmatch(text):
+            continue
+        elif text in {"-p", "-t", "-x"} and words:
+            value = words.pop(0)
+            if text == "-x":
+                _host(walker, call, value)
+        elif text.startswith("-"):
+            walker.findings.unknown(f"{call.title}: the option {text} is not known to only read")
+        else:
+            _host(walker, call, Word((text.removeprefix("@"),)))
+
+
+def _host(walker: Walker, call: Call, word: Word) -> None:
+    for problem in apply_kind(walker.findings, Kind.HOST, word):
+        walker.findings.unknown(f"{call.title}: {problem}")
+
+
+def _getent(walker: Walker, call: Call) -> None:
+    database = call.placed.positional[0].text if call.placed.positional else None
+    if database in {"shadow", "gshadow"}:
+        walker.findings.secret("getent shows password hashes")
+    elif database in {"hosts", "ahosts", "ahostsv4", "ahostsv6"}:
+        for word in call.placed.positional[1:]:
+            _host(walker, call, word)
+    elif database not in {"passwd", "group", "services", "protocols", "networks", "rpc", "ethers"}:
+        walker.findings.unknown("getent: the database is not known to be harmless")
+
+
+_SERVICE_CHANGES = frozenset("start stop restart reload force-reload try-restart condrestart".split())
+
+
+def _service(walker: Walker, call: Call) -> None:
+    words = call.placed.positional
+    if not words and "--status-all" in call.placed.given:
+        return
+    action = words[1].text if len(words) > 1 else None
+    if action == "status" and words[0].text is not None:
+        return
+    if action in _SERVICE_CHANGES:
+        walker.findings.effect(f"{action}s a service", reversible=None)
+        apply_kind(walker.findings, Kind.SERVICE, words[0])
+    else:
+        walker.findings.unknown("service: only `status` is known to only read")
+
+
+def _kill(walker: Walker, call: Call) -> None:
+    if call.arguments and call.arguments[0].text in {"-l", "-L"}:
+        return
+    targets: Sequence[Word] = call.arguments
+    if targets and (first := targets[0].text) is not None and first.startswith("-"):
+        targets = targets[2:] if first in {"-s", "-n"} else targets[1:]
+    walker.findings.effect("sends a signal to a process", reversible=False)
+    for word in targets:
+        if word.text == "--":
+            continue
+        if word.text in {"1", "-1"}:
+            walker.findings.forbid("signals every process or the first one (init)")
+        apply_kind(walker.findings, Kind.PROCESS, word)
+        if word.text is None:
+            walker.findings.unknown(f"cannot tell which process is signalled: {word.shown}")
+
+
+def _host_port(walker: Walker, call: Call) -> None:
+    """`nc -z HOST PORT`: one contact."""
+    words = call.placed.positional
+    host, port = (words[0].text, words[1].text) if len(words) == 2 else (None, None)
+    if host is None or port is None or not re.fullmatch(r"[0-9]{1,5}", port):
+        walker.findings.unknown(f"{call.title} needs one written-out host and port")
+        return
+    _host(walker, call, Word((f"{host}:{port}",)))
+
+
+CHECKS: Mapping[str, Callable[[Walker, Call], None]] = {
+    "test": _test,
+    "cd": _cd,
+    "dig": _dig,
+    "getent": _getent,
+    "service": _service,
+    "kill": _kill,
+    "host_port": _host_port,
+}

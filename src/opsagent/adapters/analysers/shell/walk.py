@@ -1,0 +1,314 @@
+"""Walks a syntax tree and finds every invocation, redirect, assignment and expansion in it, wherever it hides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from opsagent.adapters.analysers.shell.classify import Classifier
+from opsagent.adapters.analysers.shell.findings import Findings
+from opsagent.adapters.analysers.shell.parser import Parsed, Unparsed
+from opsagent.adapters.analysers.shell.words import UNKNOWN, Node, Scope, Word
+from opsagent.domain.command_table import Tables
+from opsagent.domain.manifest import Invocation
+
+MAX_DEPTH = 6  # scripts in scripts; deeper is never a diagnosis
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SH_DIFFERS = re.compile(r"\(\(|\[\[|\$'|&>|\|&|<\(|>\(|\bfunction\b|<<<|\$\[")  # bash and other shells read these apart
+_READ_OPS = frozenset({"<"})
+_WRITE_OPS = frozenset({">", ">>", ">|", "<>", "&>", "&>>"})
+_CHILD_KINDS = frozenset(
+    "CallExpr BinaryCmd Block Subshell IfClause WhileClause ForClause CaseClause FuncDecl TimeClause TestClause ArithmCmd "
+    "LetClause DeclClause CoprocClause WordIter CStyleLoop Lit SglQuoted DblQuoted ParamExp CmdSubst ProcSubst ArithmExp "
+    "ExtGlob Word BinaryTest UnaryTest ParenTest BinaryArithm UnaryArithm ParenArithm File".split()
+)
+
+
+@dataclass(slots=True)
+class Walk:
+    """One script. `parsed` holds the scripts inside scripts; those it lacks are put in `missing` to be parsed."""
+
+    tables: Tables
+    findings: Findings
+    parsed: Mapping[str, Parsed]
+    missing: dict[str, None] = field(default_factory=dict)
+    depth: int = 0
+    loops: int = 0
+    scope: Scope = field(init=False)
+    feeds: dict[int, Node] = field(default_factory=dict)
+    classifier: Classifier = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.scope = Scope(self.prints_identifiers)
+        self.classifier = Classifier(self)
+
+    def run(self, statements: Sequence[Node]) -> None:
+        """Walk the statements of one script."""
+        for statement in statements:
+            self._collect(statement)
+        for statement in statements:
+            self._visit(statement)
+
+    def script(self, text: str | None, what: str, *, dialect: str = "bash") -> None:
+        """A script inside the script: parsed and walked like the one around it."""
+        if text is None:
+            self.findings.unknown(f"{what} runs text that is not written out")
+        elif self.depth >= MAX_DEPTH:
+            self.findings.unknown(f"scripts are nested more than {MAX_DEPTH} deep")
+        elif dialect != "bash" and _SH_DIFFERS.search(text):
+            self.findings.unknown(f"{what} is given syntax that only bash understands")
+        elif text not in self.parsed:
+            self.missing[text] = None
+            self.findings.unknown(f"{what}: not parsed yet")
+        else:
+            tree = self.parsed[text]
+            if isinstance(tree, Unparsed):
+                self.findings.unknown(f"in {what}, {tree.reason}")
+                return
+            inner = Walk(self.tables, self.findings, self.parsed, self.missing, depth=self.depth + 1, loops=self.loops)
+            inner.run(tree)
+
+    def prints_identifiers(self, name: str, arguments: Sequence[str]) -> bool:
+        """Whether a command's output can only be numbers and plain names."""
+        table = self.tables.commands.get(name.rpartition("/")[2])
+        return bool(table and table.prints and table.prints.fullmatch(" ".join(arguments)))
+
+    # -- first pass: what variables can hold, what functions exist -------------------------------------------------
+
+    def _collect(self, node: Any) -> None:
+        if isinstance(node, list):
+            for one in node:
+                self._collect(one)
+            return
+        if not isinstance(node, dict):
+            return
+        kind = node.get("Type")
+        if kind == "FuncDecl":
+            self.scope.functions.add((node.get("Name") or {}).get("Value", ""))
+        elif kind == "WordIter":
+            for item in node.get("Items") or [None]:
+                self.scope.assign(node["Name"]["Value"], item, split=True)
+        elif kind == "CallExpr":
+            self._collect_builtin(node)
+        elif kind in {"BinaryArithm", "UnaryArithm"} and node.get("Op") in {
+            "=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>=", "**=", "++", "--",
+        }:  # fmt: skip
+            parts = (node.get("X") or {}).get("Parts") or []
+            if len(parts) == 1 and parts[0].get("Type") == "Lit":
+                self.scope.assign(parts[0].get("Value", ""), {})
+        elif kind == "ParamExp" and (node.get("Exp") or {}).get("Op") in {"=", ":="}:
+            self.scope.assign((node.get("Param") or {}).get("Value", ""), None)
+        for assign in [*(node.get("Assigns") or []), *(node.get("Args") or [] if kind == "DeclClause" else [])]:
+            if name := (assign.get("Name") or {}).get("Value"):
+                dynamic = assign.get("Array") or assign.get("Append") or assign.get("Index") or assign.get("Naked")
+                self.scope.assign(name, None if dynamic else assign.get("Value") or {"Parts": []})
+        for key, child in node.items():
+            if isinstance(child, (dict, list)) and not key.endswith("Pos"):
+                self._collect(child)
+
+    def _collect_builtin(self, node: Node) -> None:
+        """Builtins that set variables: their words name them, so each such name can hold anything."""
+        words = [word.text for arg in node.get("Args") or [] for word in self.scope.words(arg)]
+        while words and words[0] in {"command", "builtin"}:
+            words = words[1:]
+        if words and words[0] in {"read", "mapfile", "readarray", "getopts", "printf", "wait", "unset", "let", "select"}:
+            for text in words[1:]:
+                if text and _IDENTIFIER.fullmatch(text):
+                    self.scope.assign(text, None)
+            self.scope.assign("REPLY", None)
+
+    # -- second pass: everything that happens ------------------------------------------------------------------------
+
+    def _visit(self, node: Any) -> None:
+        if isinstance(node, list):
+            for one in node:
+                self._visit(one)
+            return
+        if not isinstance(node, dict):
+            return
+        kind = node.get("Type", "")
+        if kind and kind not in _CHILD_KINDS:
+            self.findings.unknown(f"it uses syntax that is not known here ({kind})")
+        in_loop = kind in {"ForClause", "WhileClause", "FuncDecl"}
+        self.loops += in_loop
+        self._enter(kind, node)
+        for redirect in node.get("Redirs") or []:
+            self._redirect(redirect)
+        for key, child in node.items():
+            if isinstance(child, (dict, list)) and not key.endswith("Pos"):
+                self._visit(child)
+        self.loops -= in_loop
+
+    def _enter(self, kind: str, node: Node) -> None:
+        if kind == "CallExpr":
+            self._call_expression(node)
+        elif kind == "BinaryCmd" and node.get("Op") in {"|", "|&"}:
+            self._pipe(node)
+        elif kind == "FuncDecl":
+            self._function(node)
+        elif kind == "DeclClause":
+            self._declaration(node)
+        elif kind == "CoprocClause":
+            self.findings.unknown("it starts a coprocess")
+        elif kind == "ExtGlob":
+            self.findings.unknown("it uses an extended glob, which may hide a command")
+        elif kind == "LetClause":
+            self._arithmetic(node.get("Exprs"))
+        elif kind in {"ArithmCmd", "ArithmExp"}:
+            self._arithmetic(node.get("X"))
+        elif kind == "CStyleLoop":
+            self._arithmetic([node.get("Init"), node.get("Cond"), node.get("Post")])
+        elif kind == "ParamExp":
+            self._parameter(node)
+        elif kind in {"BinaryTest", "UnaryTest"}:
+            self._test(node)
+        elif kind == "ForClause" and node.get("Select"):
+            self.findings.unknown("it waits for a choice (select)")
+        elif kind == "WordIter":
+            self._assigned(node["Name"]["Value"])
+        elif kind == "SglQuoted" and node.get("Dollar") and "\\c" in node.get("Value", ""):
+            self.findings.unknown("it uses control characters")
+
+    def _call_expression(self, node: Node) -> None:
+        words = [word for arg in node.get("Args") or [] for word in self.scope.words(arg)]
+        for assign in node.get("Assigns") or []:
+            name = (assign.get("Name") or {}).get("Value", "")
+            if words:
+                self.exported(name)
+            self._assigned(name)
+            if assign.get("Index"):
+                self._arithmetic(assign["Index"])
+        if words:
+            self.call(words, node)
+
+    def call(self, words: Sequence[Word], node: Node | None = None) -> None:
+        """One command: list it, then classify it."""
+        self.findings.invocations.append(Invocation(words[0].text, tuple(word.text for word in words[1:])))
+        self.classifier.call(words, node)
+
+    def exported(self, name: str) -> None:
+        """A variable that the environment of a command gets: only names known to be harmless."""
+        if not any(fnmatchcase(name, pattern) for pattern in self.tables.harmless_environment):
+            self.findings.unknown(f"the variable {name} may change what commands do")
+
+    def _assigned(self, name: str) -> None:
+        if any(fnmatchcase(name, pattern) for pattern in self.tables.dangerous_variables):
+            self.findings.unknown(f"setting {name} changes what commands do")
+
+    def _arithmetic(self, node: Any) -> None:
+        if problem := self.scope.arithmetic_problem(node):
+            self.findings.unknown(problem)
+
+    def _pipe(self, node: Node) -> None:
+        """Remember what feeds the right side, for `find ... | xargs`."""
+        left, right = node["X"].get("Cmd") or {}, node["Y"].get("Cmd") or {}
+        while left.get("Type") == "BinaryCmd":
+            left = left["Y"].get("Cmd") or {}
+        if left.get("Type") == "CallExpr" and right.get("Type") == "CallExpr":
+            self.feeds[id(right)] = left
+
+    def _function(self, node: Node) -> None:
+        name = (node.get("Name") or {}).get("Value", "")
+        if name in self.tables.commands or "/" in name:
+            self.findings.unknown(f"it redefines the command {name}")
+        names: list[str] = []
+        shapes: set[str] = set()
+        _survey(node.get("Body"), names, shapes)
+        if name in names:
+            if shapes & {"|", "|&", "background"}:
+                self.findings.forbid("it starts copies of itself without end (a fork bomb)")
+            self.findings.unknown(f"the function {name} calls itself")
+
+    def _declaration(self, node: Node) -> None:
+        variant = (node.get("Variant") or {}).get("Value", "declare")
+        arguments = node.get("Args") or []
+        for assign in arguments:
+            name = (assign.get("Name") or {}).get("Value")
+            text = self.scope.single(assign.get("Value")).text if assign.get("Value") else ""
+            if name is None:
+                if text not in {"-r", "-a", "-A", "--"} or (text == "-r" and variant == "export"):
+                    self.findings.unknown(f"{variant} {text if text is not None else '...'} is not known to be harmless")
+                continue
+            self._assigned(name)
+            if assign.get("Index") or assign.get("Array"):
+                self.findings.unknown(f"{variant} of an array may evaluate what stands in it")
+            if variant == "export":
+                self.exported(name)
+        if not arguments or variant in {"nameref", "typeset"}:
+            self.findings.unknown(f"{variant} here is not known to be harmless")
+        if not arguments:
+            self.findings.secret(f"{variant} shows every variable")
+
+    def _parameter(self, node: Node) -> None:
+        name = (node.get("Param") or {}).get("Value", "")
+        if node.get("Excl"):
+            self.findings.unknown("it reads a variable whose name is in another variable")
+        operator = (node.get("Exp") or {}).get("Op")
+        if operator == "@":
+            self.findings.unknown("it expands a variable as code (${...@...})")
+        if operator in {"=", ":="}:
+            self._assigned(name)
+        if set(node) & {"Flags", "NestedParam", "Width"}:
+            self.findings.unknown("it uses an expansion that is not known here")
+        for part in (node.get("Slice"), None if _whole_array(node.get("Index")) else node.get("Index")):
+            if part:
+                self._arithmetic(part)
+        if name not in self.scope.values and any(fnmatchcase(name, one) for one in self.tables.secret_variables):
+            self.findings.secret(f"shows the variable {name}")
+
+    def _test(self, node: Node) -> None:
+        operator = node.get("Op")
+        if operator in {"-v", "-R"}:
+            self.findings.unknown("[[ -v ]] evaluates subscripts")
+        elif operator in {"-eq", "-ne", "-lt", "-le", "-gt", "-ge"}:
+            self._arithmetic([node.get("X"), node.get("Y")])
+
+    def _redirect(self, node: Node) -> None:
+        operator, target = node.get("Op", ""), node.get("Word")
+        if "{" in (node.get("N") or {}).get("Value", ""):
+            self.findings.unknown("it opens a file under a number it chooses")
+        if operator in {"<<", "<<-", "<<<"}:
+            return
+        word = self.scope.single(target) if target else UNKNOWN
+        text = word.text
+        if operator in {">&", "<&"} and text is not None and re.fullmatch(r"[0-9]*-?", text):
+            return
+        if any(one.startswith(("/dev/tcp/", "/dev/udp/")) for one in word.alternatives):
+            self.findings.unknown("it opens a network connection by a redirect")
+            if text is not None:
+                host, _, port = text.split("/", 3)[3].partition("/")
+                self.findings.contacts[f"{host}:{port}"] = None
+            return
+        if word.unknown or word.many:
+            self.findings.unknown("it redirects to or from a file that is not written out")
+        if operator in _READ_OPS or operator == "<>":
+            self.findings.read(word)
+        if operator in _WRITE_OPS or operator == ">&":
+            self.findings.write(word)
+        elif operator not in _READ_OPS:
+            self.findings.unknown(f"it uses a redirect that is not known here ({operator})")
+
+
+def _whole_array(index: Node | None) -> bool:
+    parts = (index or {}).get("Parts") or []
+    return len(parts) == 1 and parts[0].get("Value") in {"@", "*"}
+
+
+def _survey(node: Any, names: list[str], shapes: set[str]) -> None:
+    """The literal command names below a node, and whether there are pipes or background jobs."""
+    if isinstance(node, list):
+        for one in node:
+            _survey(one, names, shapes)
+    elif isinstance(node, dict):
+        if node.get("Background"):
+            shapes.add("background")
+        if node.get("Type") == "BinaryCmd":
+            shapes.add(node.get("Op", ""))
+        if node.get("Type") == "CallExpr" and node.get("Args"):
+            names.append("".join(part.get("Value", "") for part in node["Args"][0].get("Parts") or []))
+        for child in node.values():
+            if isinstance(child, (dict, list)):
+                _survey(child, names, shapes)

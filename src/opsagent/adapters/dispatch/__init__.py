@@ -1,0 +1,1 @@
+"""Ways to say "look now" to the workers."""

@@ -1,0 +1,1 @@
+"""Reading runbooks, shipping some, and finding the right one."""

@@ -1,0 +1,82 @@
+"""Ranks runbooks for the words of a query, and decides whether the best one answers it at all.
+
+A keyword index always finds something. So the best hit is trusted only when it explains enough of the query: the share
+of the query's information (inverse document frequency) that stands in it, counted in full for its title, names and
+summary and in part for its body. `bench/retrieval.py` measures the threshold.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from opsagent.ports.index import Hit
+
+WEIGHTS = (6.0, 8.0, 3.0, 1.0)  # bm25 weights of title, names, summary, body
+BODY_SHARE = 0.4  # what a word counts that stands only in the body
+ENOUGH = 0.5  # the least explained share of a query that is answered
+_NEAREST = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word of the query: how much it tells, and which runbooks have it, in their names or only in their body."""
+
+    text: str
+    information: float
+    named: frozenset[int]
+    anywhere: frozenset[int]
+
+
+def rank(database: sqlite3.Connection, texts: Sequence[str]) -> tuple[list[Hit], bool]:
+    """The nearest runbooks, best first, and whether the first answers the query."""
+    total = database.execute("SELECT count(*) FROM words").fetchone()[0]
+    terms = [_term(database, text, total) for text in texts]
+    present = [term for term in terms if term.anywhere]
+    if not present:
+        return [], False
+    rows = database.execute(
+        "SELECT words.rowid, r.id, -bm25(words, ?, ?, ?, ?) FROM words JOIN runbooks r ON r.rowid = words.rowid "
+        "WHERE words MATCH ? ORDER BY 3 DESC, r.id LIMIT ?",
+        (*WEIGHTS, " OR ".join(_quoted(term.text) for term in present), _NEAREST),
+    ).fetchall()
+    # bm25 alone goes to zero for a word that half of a small collection has; what is explained decides first.
+    scored = sorted(((explained(terms, row), score, identity, row) for row, identity, score in rows), reverse=True)
+    hits = [
+        Hit(id=identity, score=share + max(score, 0.0) / 1000, why=_why(terms, row))
+        for share, score, identity, row in scored
+    ]
+    return hits, scored[0][0] >= ENOUGH
+
+
+def explained(terms: Sequence[Term], row: int) -> float:
+    """The share (0..1) of the query's information that this runbook has."""
+    whole = sum(term.information for term in terms)
+    named = sum(term.information for term in terms if row in term.named)
+    body = sum(term.information for term in terms if row in term.anywhere and row not in term.named)
+    return (named + BODY_SHARE * body) / whole if whole else 0.0
+
+
+def _term(database: sqlite3.Connection, text: str, total: int) -> Term:
+    anywhere = _rows(database, _quoted(text))
+    named = _rows(database, "{title names summary} : " + _quoted(text)) if anywhere else frozenset[int]()
+    return Term(text, math.log1p((total - len(anywhere) + 0.5) / (len(anywhere) + 0.5)), named, anywhere)
+
+
+def _rows(database: sqlite3.Connection, match: str) -> frozenset[int]:
+    return frozenset(row for (row,) in database.execute("SELECT rowid FROM words WHERE words MATCH ?", (match,)))
+
+
+def _quoted(text: str) -> str:
+    """A word as an FTS5 string: nothing in it is syntax (sqlite.org/fts5.html, section 3.1)."""
+    return '"' + text.encode("utf-8", "replace").decode().replace('"', '""').replace("\x00", "") + '"'
+
+
+def _why(terms: Sequence[Term], row: int) -> str:
+    named = [term.text for term in terms if row in term.named]
+    body = [term.text for term in terms if row in term.anywhere and row not in term.named]
+    parts = [f"named: {', '.join(named)}"] if named else []
+    parts += [f"in its text: {', '.join(body)}"] if body else []
+    return "; ".join(parts)

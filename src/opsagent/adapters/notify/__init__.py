@@ -1,0 +1,1 @@
+"""Channels a notice can leave by; one file each."""

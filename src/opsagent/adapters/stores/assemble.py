@@ -1,0 +1,40 @@
+"""Puts the stores of one engine together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from opsagent.adapters.stores.approvals import SqlApprovals
+from opsagent.adapters.stores.audit import SqlAudit
+from opsagent.adapters.stores.chain import Chain
+from opsagent.adapters.stores.connections import SqlConnections
+from opsagent.adapters.stores.control import SqlControl
+from opsagent.adapters.stores.engine import Engine
+from opsagent.adapters.stores.housekeeping import SqlHousekeeping
+from opsagent.adapters.stores.journal import SqlJournal
+from opsagent.adapters.stores.keys import SqlKeys
+from opsagent.adapters.stores.notices import SqlNotices
+from opsagent.adapters.stores.runbooks import SqlRunbooks
+from opsagent.adapters.stores.runs import SqlRuns
+from opsagent.adapters.stores.tickets import SqlTickets
+from opsagent.ports.clock import Clock
+from opsagent.ports.stores import Stores
+
+
+def assemble(engine: Engine, clock: Clock, read_audit_key: Callable[[], bytes], name: str) -> Stores:
+    """All stores over `engine`; usable after `housekeeping.open()`, which makes the audit key readable."""
+    chain = Chain(read_audit_key)
+    return Stores(
+        runs=SqlRuns(engine, clock, chain),
+        journal=SqlJournal(engine, clock),
+        approvals=SqlApprovals(engine, clock, chain),
+        control=SqlControl(engine, clock, chain),
+        tickets=SqlTickets(engine, clock, chain),
+        runbooks=SqlRunbooks(engine, clock, chain),
+        connections=SqlConnections(engine, clock, chain),
+        keys=SqlKeys(engine, clock, chain),
+        notices=SqlNotices(engine, clock),
+        audit=SqlAudit(engine, chain),
+        housekeeping=SqlHousekeeping(engine, clock),
+        name=name,
+    )

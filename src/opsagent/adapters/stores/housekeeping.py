@@ -1,0 +1,80 @@
+"""Opening, closing and cleaning a store."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, bindparam, delete, select
+
+from opsagent.adapters.stores.counters import grow
+from opsagent.adapters.stores.engine import Engine
+from opsagent.adapters.stores.tables import (
+    approvals,
+    effects,
+    events,
+    idempotency_keys,
+    notices,
+    runs,
+    steps,
+    target_locks,
+)
+from opsagent.errors import StoreUnavailable
+from opsagent.ports.clock import Clock
+
+_BATCH = 200  # runs deleted in one transaction: other writers wait some 20 ms for it, not for all of them
+_OF_A_RUN = (events, approvals, effects, idempotency_keys, notices, steps)
+
+
+class SqlHousekeeping:
+    """Housekeeping over SQL."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def open(self) -> None:
+        """Make it usable: migrations under a lock. StoreUnavailable, FolderInUse."""
+        await self._engine.open()
+
+    async def expire(self) -> int:
+        """Delete ended runs past their ttl with everything of theirs but the audit record; returns how many runs."""
+        total = 0
+        while count := await self._engine.write(
+            "housekeeping.expire", lambda connection: _expire(connection, self._clock.now())
+        ):
+            total += count
+        return total
+
+    async def check(self) -> str:
+        """Empty when it can write (it does), else what is wrong and what to do, in words."""
+
+        def work(connection: Connection) -> None:
+            grow(connection, "*", "housekeeping.checks")
+
+        try:
+            await self._engine.write("housekeeping.check", work)
+        except StoreUnavailable as error:
+            return f"{error.message} {error.fix}"
+        return ""
+
+    async def close(self) -> None:
+        """Finish what was begun and let go."""
+        await self._engine.close()
+
+
+def _expire(connection: Connection, now: float) -> int:
+    past = connection.execute(
+        select(runs.c.tenant, runs.c.id).where(runs.c.ttl.is_not(None), runs.c.ttl <= now).limit(_BATCH)
+    ).all()
+    if not past:
+        return 0
+    which = [{"of": tenant, "run": run} for tenant, run in past]
+    held_by = select(steps.c.id).where(steps.c.tenant == bindparam("of"), steps.c.run_id == bindparam("run"))
+    connection.execute(
+        delete(target_locks).where(target_locks.c.tenant == bindparam("of"), target_locks.c.step_id.in_(held_by)),
+        which,
+    )
+    for table in _OF_A_RUN:
+        connection.execute(
+            delete(table).where(table.c.tenant == bindparam("of"), table.c.run_id == bindparam("run")), which
+        )
+    connection.execute(delete(runs).where(runs.c.tenant == bindparam("of"), runs.c.id == bindparam("run")), which)
+    return len(past)

@@ -1,0 +1,53 @@
+"""What is known about a run: its steps and its timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
+
+from opsagent.adapters.stores.codec import decode
+from opsagent.adapters.stores.engine import Engine
+from opsagent.adapters.stores.tables import events, steps
+from opsagent.adapters.stores.timeline import write_events
+from opsagent.domain.event import RunEvent
+from opsagent.domain.step import Step
+from opsagent.ports.clock import Clock
+
+
+class SqlJournal:
+    """JournalStore over SQL."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def steps(self, tenant: str, run_id: str) -> Sequence[Step]:
+        """All steps of a run by number."""
+        query = select(steps.c.body).where(steps.c.tenant == tenant, steps.c.run_id == run_id).order_by(steps.c.number)
+
+        def work(connection: Connection) -> list[Step]:
+            return [decode(Step, body) for body in connection.execute(query).scalars()]
+
+        return await self._engine.read(work)
+
+    async def events(self, tenant: str, run_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[RunEvent]:
+        """Events with a sequence above `after`, in order."""
+        query = (
+            select(events.c.body)
+            .where(events.c.tenant == tenant, events.c.run_id == run_id, events.c.sequence > after)
+            .order_by(events.c.sequence)
+            .limit(limit)
+        )
+
+        def work(connection: Connection) -> list[RunEvent]:
+            return [decode(RunEvent, body) for body in connection.execute(query).scalars()]
+
+        return await self._engine.read(work)
+
+    async def append(self, events: Sequence[RunEvent]) -> Sequence[RunEvent]:
+        """Number and store events outside a save; returns them numbered. StoreUnavailable; NotFound without the run."""
+        lines = tuple(events)
+        return await self._engine.write(
+            "journal.append", lambda connection: write_events(connection, lines, self._clock.now())
+        )

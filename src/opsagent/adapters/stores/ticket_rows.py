@@ -1,0 +1,96 @@
+"""How a ticket lies in its row. Counting its signals is no change of its version: a storm must not fend off a save."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.exc import IntegrityError
+
+from opsagent.adapters.stores.codec import decode, encode
+from opsagent.adapters.stores.engine import savepoint
+from opsagent.adapters.stores.tables import tickets
+from opsagent.domain.ticket import OPEN_STATUSES, Ticket
+from opsagent.errors import IllegalMove, NotFound
+
+OPEN = tuple(sorted(status.value for status in OPEN_STATUSES))
+LOADED = (
+    tickets.c.id,
+    tickets.c.created_at,
+    tickets.c.body,
+    tickets.c.signals,
+    tickets.c.firing,
+    tickets.c.updated_at,
+    tickets.c.version,
+)
+
+
+def load(row: Any) -> Ticket:
+    """The ticket of a row with LOADED."""
+    return replace(
+        decode(Ticket, row.body),
+        signals=row.signals,
+        firing=bool(row.firing),
+        updated_at=row.updated_at,
+        version=row.version,
+    )
+
+
+def new_row(ticket: Ticket) -> dict[str, Any]:
+    """The row of a ticket that is stored for the first time."""
+    return {
+        "tenant": ticket.tenant,
+        "id": ticket.id,
+        "signals": ticket.signals,
+        "firing": ticket.firing,
+        "version": ticket.version,
+        **_columns(ticket),
+    }
+
+
+def _columns(ticket: Ticket) -> dict[str, Any]:
+    return {
+        "fingerprint": ticket.fingerprint,
+        "name": ticket.name,
+        "title": ticket.title,
+        "source": ticket.source,
+        "priority": ticket.priority.value,
+        "environment": ticket.environment,
+        "status": ticket.status.value,
+        "run_id": ticket.run_id,
+        "created_at": ticket.created_at,
+        "updated_at": ticket.updated_at,
+        "closed_at": ticket.closed_at,
+        "body": encode(ticket),
+    }
+
+
+def fetch(connection: Connection, tenant: str, ticket_id: str) -> Ticket:
+    """One ticket. NotFound."""
+    row = connection.execute(select(*LOADED).where(tickets.c.tenant == tenant, tickets.c.id == ticket_id)).first()
+    if row is None:
+        raise NotFound(f"There is no ticket {ticket_id}.", fix="List the tickets.")
+    return load(row)
+
+
+def save_ticket(connection: Connection, ticket: Ticket) -> Ticket:
+    """Store it if its version is the stored one; what signals count is kept. NotFound, IllegalMove."""
+    statement = (
+        update(tickets)
+        .where(tickets.c.tenant == ticket.tenant, tickets.c.id == ticket.id, tickets.c.version == ticket.version)
+        .values(**_columns(ticket), version=tickets.c.version + 1)
+        .returning(*LOADED)
+    )
+    try:
+        with savepoint(connection, "ticket"):
+            row = connection.execute(statement).first()
+    except IntegrityError as error:
+        raise IllegalMove(
+            f"Ticket {ticket.id} cannot be open again: another open ticket has its fingerprint.",
+            fix="Work on the open one.",
+        ) from error
+    if row is None:
+        fetch(connection, ticket.tenant, ticket.id)
+        raise IllegalMove(f"Ticket {ticket.id} was changed meanwhile.", fix="Look at it again, then repeat the change.")
+    return load(row)

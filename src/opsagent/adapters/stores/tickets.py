@@ -1,0 +1,107 @@
+"""Problems and the signals that make them up."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
+
+from opsagent.adapters.stores.chain import Chain
+from opsagent.adapters.stores.codec import decode
+from opsagent.adapters.stores.engine import Engine
+from opsagent.adapters.stores.paging import newest_first, page_of
+from opsagent.adapters.stores.receiving import receive
+from opsagent.adapters.stores.tables import measurements, signals, tickets
+from opsagent.adapters.stores.ticket_rows import LOADED, OPEN, fetch, load, save_ticket
+from opsagent.domain.event import AuditEntry
+from opsagent.domain.page import Page
+from opsagent.domain.ticket import Signal, Ticket, TicketStatus
+from opsagent.errors import InputError
+from opsagent.ports.clock import Clock
+from opsagent.ports.stores import Arrival, Joined, Measurement
+
+
+class SqlTickets:
+    """TicketStore over SQL."""
+
+    def __init__(self, engine: Engine, clock: Clock, chain: Chain) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._chain = chain
+
+    async def receive(self, arrivals: Sequence[Arrival]) -> Sequence[Joined]:
+        """Join each signal to the open ticket of its (tenant, fingerprint), or store its new ticket and run.
+
+        `reopened` says that an open ticket which had stopped firing fires again.
+        """
+        for arrival in arrivals:
+            signal, ticket = arrival.signal, arrival.ticket
+            if len({signal.tenant, ticket.tenant, arrival.run.tenant}) != 1:
+                raise InputError("A signal, its ticket and its run have one tenant.", fix="Give them the same.")
+            if signal.fingerprint != ticket.fingerprint:
+                raise InputError("A signal and its ticket have one fingerprint.", fix="Give them the same.")
+        taken = tuple(arrivals)
+        return await self._engine.write(
+            "tickets.receive", lambda connection: receive(connection, taken, self._clock.now())
+        )
+
+    async def get(self, tenant: str, ticket_id: str) -> Ticket:
+        """One ticket. NotFound."""
+        return await self._engine.read(lambda connection: fetch(connection, tenant, ticket_id))
+
+    async def list(
+        self, tenant: str, *, status: TicketStatus | None = None, limit: int = 50, cursor: str = ""
+    ) -> Page[Ticket]:
+        """Newest first. InputError for a bad cursor."""
+        query = select(*LOADED).where(tickets.c.tenant == tenant)
+        if status is not None:
+            query = query.where(tickets.c.status == status.value)
+        query = newest_first(query, tickets.c.created_at, tickets.c.id, limit=limit, cursor=cursor)
+        return await self._engine.read(lambda connection: page_of(connection.execute(query).all(), limit, load))
+
+    async def signals(self, tenant: str, ticket_id: str, *, limit: int = 200) -> Sequence[Signal]:
+        """The latest signals of a ticket, oldest first."""
+        query = (
+            select(signals.c.body)
+            .where(signals.c.tenant == tenant, signals.c.ticket_id == ticket_id)
+            .order_by(signals.c.number.desc())
+            .limit(limit)
+        )
+
+        def work(connection: Connection) -> builtins.list[Signal]:
+            return [decode(Signal, body) for body in reversed(connection.execute(query).scalars().all())]
+
+        return await self._engine.read(work)
+
+    async def history(self, tenant: str, fingerprint: str, *, limit: int = 20) -> Sequence[Ticket]:
+        """Tickets with this fingerprint that are no longer open, newest first."""
+        query = (
+            select(*LOADED)
+            .where(tickets.c.tenant == tenant, tickets.c.fingerprint == fingerprint, tickets.c.status.not_in(OPEN))
+            .order_by(tickets.c.created_at.desc(), tickets.c.id.desc())
+            .limit(limit)
+        )
+        return await self._engine.read(lambda connection: [load(row) for row in connection.execute(query)])
+
+    async def last_measurement(self, tenant: str, fingerprint: str) -> Measurement | None:
+        """The newest measurement of this fingerprint."""
+        query = select(measurements).where(measurements.c.tenant == tenant, measurements.c.fingerprint == fingerprint)
+        row = await self._engine.read(lambda connection: connection.execute(query).first())
+        if row is None:
+            return None
+        return Measurement(
+            tenant=row.tenant, fingerprint=row.fingerprint, healthy=bool(row.healthy), at=row.at, text=row.text
+        )
+
+    async def save(self, ticket: Ticket, audit: Sequence[AuditEntry]) -> Ticket:
+        """A person's change, if the version is the stored one, else IllegalMove. NotFound."""
+        if any(entry.tenant != ticket.tenant for entry in audit):
+            raise InputError("An audit entry belongs to another tenant.", fix="Give entries of the ticket's tenant.")
+
+        def work(connection: Connection) -> Ticket:
+            saved = save_ticket(connection, ticket)
+            self._chain.append(connection, audit)
+            return saved
+
+        return await self._engine.write("tickets.save", work)

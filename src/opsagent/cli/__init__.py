@@ -1,0 +1,1 @@
+"""The `opsagent` command: one file per command, each a thin client of the door."""

@@ -1,0 +1,170 @@
+"""The one way a command reaches the work: the server running on the data folder, else its store opened here.
+
+Both doors answer in the JSON of the API (camelCase), so that `--json` prints the same whether or not a server runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+from opsagent.cli.options import Place
+
+Json = dict[str, Any]
+
+
+class Door(Protocol):
+    """What commands ask for. Every method may raise the errors of `loop.agent.Agent`, told apart by the same codes."""
+
+    @property
+    def local(self) -> bool:
+        """Whether this process opened the store itself, so that nobody else works on its runs."""
+        ...
+
+    @property
+    def where(self) -> str:
+        """Whom we talk to, in words."""
+        ...
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        ...
+
+    async def pause_between_looks(self) -> None:
+        """Wait as long as lies between two looks at something that changes."""
+        ...
+
+    # runs
+    async def submit(self, task: str, **fields: object) -> Json:
+        """Store a run; `fields` are those of `POST /api/v1/trigger/api` in snake_case."""
+        ...
+
+    async def drive(self, run_id: str) -> None:
+        """Work on a run in this process until it ends or waits for a person; a server needs no such push."""
+        ...
+
+    async def runs(self, *, source: str = "", status: str = "", limit: int = 50, cursor: str = "") -> Json:
+        """`{runs, nextCursor}`, newest first."""
+        ...
+
+    async def run(self, run_id: str) -> Json:
+        """One run."""
+        ...
+
+    async def session(self, run_id: str) -> Json:
+        """One run with its steps, verdicts, approvals and outcomes."""
+        ...
+
+    async def events(self, run_id: str, *, after: int = 0) -> Sequence[Json]:
+        """The timeline after a sequence number."""
+        ...
+
+    async def cancel(self, run_id: str) -> Json:
+        """Ask a run to stop."""
+        ...
+
+    async def retry(self, run_id: str) -> Json:
+        """A new run of the same request."""
+        ...
+
+    # people
+    async def pending(self) -> Json:
+        """`{approvals, unknownSteps}`: what waits for a person."""
+        ...
+
+    async def decide(self, question: Json, *, grant: bool, notes: str) -> Json:
+        """Answer a question of `pending`; its digest goes with the answer."""
+        ...
+
+    async def resolve(self, run_id: str, step_number: int, answer: str) -> Json:
+        """Say what became of an unknown step."""
+        ...
+
+    async def switch(self, name: str, *, on: bool, everywhere: bool = False) -> Mapping[str, bool]:
+        """Set `paused` or `acting`; what holds now."""
+        ...
+
+    async def switches(self) -> Mapping[str, bool]:
+        """What holds now."""
+        ...
+
+    # what is registered
+    async def tickets(self, *, status: str = "", limit: int = 50) -> Json:
+        """`{tickets, nextCursor}`, newest first."""
+        ...
+
+    async def runbooks(self) -> Sequence[Json]:
+        """All runbooks by creation."""
+        ...
+
+    async def runbook(self, runbook_id: str) -> Json:
+        """One runbook with its source."""
+        ...
+
+    async def add_runbook(self, text: str, path: str) -> Json:
+        """Check and store one."""
+        ...
+
+    async def search(self, query: str, limit: int) -> Json:
+        """`{query, fits, hits}`."""
+        ...
+
+    async def connections(self) -> Sequence[Json]:
+        """All connections by name."""
+        ...
+
+    async def connection(self, name: str) -> Json:
+        """One connection."""
+        ...
+
+    async def put_connection(self, fields: Json) -> Json:
+        """Store one; `fields` are those of the API."""
+        ...
+
+    async def remove_connection(self, name: str) -> None:
+        """Remove one."""
+        ...
+
+    async def test_connection(self, name: str) -> Json:
+        """Run `true` there: `{ok, backend, durationMs, note}`."""
+        ...
+
+    async def explain(self, commands: Sequence[str], connection: str) -> Sequence[Json]:
+        """What the policy says of commands on a connection."""
+        ...
+
+    # administration
+    async def create_key(self, *, role: str, kind: str, name: str) -> Json:
+        """A new key with its `secret`, which is shown here and never again."""
+        ...
+
+    async def keys(self) -> Sequence[Json]:
+        """All keys of the tenant, without their text."""
+        ...
+
+    async def revoke_key(self, key_id: str) -> None:
+        """End one now."""
+        ...
+
+    async def audit(self, *, after: int, limit: int) -> Sequence[Json]:
+        """The append-only record."""
+        ...
+
+
+@asynccontextmanager
+async def open_door(place: Place) -> AsyncIterator[Door]:
+    """The server of the data folder if one answers, else the store. ConfigurationError, StoreUnavailable."""
+    from opsagent.cli.folder import running_server
+
+    server = await running_server(place)
+    if server is not None:
+        from opsagent.cli.remote import remote_door
+
+        async with remote_door(place, server) as remote:
+            yield remote
+    else:
+        from opsagent.cli.local import local_door
+
+        async with local_door(place) as local:
+            yield local

@@ -1,0 +1,153 @@
+"""The door of a data folder no server runs on: the store opened in this process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from opsagent.adapters.clock import SystemClock
+from opsagent.bootstrap import build
+from opsagent.cli.local_catalogue import LocalCatalogue
+from opsagent.cli.options import Place
+from opsagent.cli.person import person
+from opsagent.domain.priority import Priority
+from opsagent.domain.run import Mode, RunStatus, Source
+from opsagent.domain.step import StepStatus
+from opsagent.domain.ticket import TicketStatus
+from opsagent.domain.trigger import Trigger
+from opsagent.settings import Settings
+from opsagent.web import catalogue_views, views
+
+Json = dict[str, Any]
+LOOK_EVERY_S = 0.25  # between two looks at the store of this very machine
+EVENTS_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalDoor(LocalCatalogue):
+    """Answers from the app built here, in the JSON of the API."""
+
+    folder: str
+    local: bool = True
+
+    @property
+    def where(self) -> str:
+        """Whom we talk to, in words."""
+        return f"the store in {self.folder}"
+
+    async def pause_between_looks(self) -> None:
+        """A moment."""
+        await SystemClock().sleep(LOOK_EVERY_S)
+
+    async def submit(self, task: str, **fields: object) -> Json:
+        """Store a run."""
+        trigger = Trigger(
+            tenant=self.principal.tenant,
+            source=Source.CLI,
+            text=task,
+            requested_by=self.principal.id,
+            mode=Mode(str(fields.get("mode") or Mode.AUTO)),
+            priority=Priority(str(fields.get("priority") or Priority.MEDIUM)),
+            runbook_id=str(fields.get("runbook_id") or ""),
+            connection=str(fields.get("connection") or ""),
+            parameters=_text_map(fields.get("parameters")),
+        )
+        return dict(views.accepted(await self.app.agent.submit(trigger)))
+
+    async def drive(self, run_id: str) -> None:
+        """Work on a run here until it ends or waits for a person."""
+        await self.app.worker.drive(self.principal.tenant, run_id)
+
+    async def runs(self, *, source: str = "", status: str = "", limit: int = 50, cursor: str = "") -> Json:
+        """Newest first."""
+        page = await self.app.stores.runs.list(
+            self.principal.tenant,
+            source=Source(source) if source else None,
+            status=RunStatus(status) if status else None,
+            limit=limit,
+            cursor=cursor,
+        )
+        return dict(views.run_list(page))
+
+    async def run(self, run_id: str) -> Json:
+        """One run."""
+        return dict(views.run_json(await self.app.stores.runs.get(self.principal.tenant, run_id)))
+
+    async def session(self, run_id: str) -> Json:
+        """One run with its steps."""
+        view = await self.app.agent.view(self.principal.tenant, run_id)
+        return dict(views.session_json(view, view.run.runbook_id, look=True))
+
+    async def events(self, run_id: str, *, after: int = 0) -> Sequence[Json]:
+        """The timeline after a sequence number."""
+        found = await self.app.stores.journal.events(
+            self.principal.tenant, run_id, after=after, limit=EVENTS_AT_ONCE
+        )
+        return [dict(views.event_json(event, look=True)) for event in found]
+
+    async def cancel(self, run_id: str) -> Json:
+        """Ask a run to stop."""
+        return dict(views.run_json(await self.app.agent.cancel(self.principal, run_id)))
+
+    async def retry(self, run_id: str) -> Json:
+        """A new run of the same request."""
+        return dict(views.accepted(await self.app.agent.retry(self.principal, run_id)))
+
+    async def pending(self) -> Json:
+        """What waits for a person."""
+        tenant = self.principal.tenant
+        approvals = []
+        for approval in await self.app.stores.approvals.pending(tenant):
+            steps = await self.app.stores.journal.steps(tenant, approval.run_id)
+            step = next((one for one in steps if one.id == approval.step_id), None)
+            approvals.append(dict(views.approval_json(approval, step)))
+        return {"approvals": approvals, "unknownSteps": await self._unknown()}
+
+    async def _unknown(self) -> list[Json]:
+        tenant = self.principal.tenant
+        page = await self.app.stores.runs.list(tenant, status=RunStatus.AWAITING_APPROVAL, limit=200)
+        return [
+            dict(views.unknown_step_json(run, step, look=True))
+            for run in page.items
+            for step in await self.app.stores.journal.steps(tenant, run.id)
+            if step.status is StepStatus.UNKNOWN
+        ]
+
+    async def decide(self, question: Json, *, grant: bool, notes: str) -> Json:
+        """Answer the question that was shown."""
+        decided = await self.app.agent.decide(
+            self.principal, question["approvalId"], grant=grant, notes=notes, digest=question["digest"]
+        )
+        return dict(views.approval_json(decided))
+
+    async def resolve(self, run_id: str, step_number: int, answer: str) -> Json:
+        """Say what became of an unknown step."""
+        step = await self.app.agent.resolve(self.principal, run_id, step_number, answer)
+        return dict(views.step_json(step, (), look=True))
+
+    async def switch(self, name: str, *, on: bool, everywhere: bool = False) -> Mapping[str, bool]:
+        """Set `paused` or `acting`."""
+        return dict(await self.app.agent.switch(self.principal, name, on=on, everywhere=everywhere))
+
+    async def switches(self) -> Mapping[str, bool]:
+        """What holds now."""
+        return dict(await self.app.stores.control.switches(self.principal.tenant))
+
+    async def tickets(self, *, status: str = "", limit: int = 50) -> Json:
+        """Newest first."""
+        wanted = TicketStatus(status) if status else None
+        page = await self.app.stores.tickets.list(self.principal.tenant, status=wanted, limit=limit)
+        return dict(catalogue_views.ticket_list(page))
+
+@asynccontextmanager
+async def local_door(place: Place) -> AsyncIterator[LocalDoor]:
+    """Open the store of the place in this process, beside whoever else has it open."""
+    settings = Settings.load(place.overrides())
+    async with build(settings, serving=False) as app:
+        yield LocalDoor(app=app, principal=person(place.tenant), folder=str(settings.server.data_dir))
+
+
+def _text_map(value: object) -> dict[str, str]:
+    return {str(name): str(one) for name, one in value.items()} if isinstance(value, Mapping) else {}

@@ -1,0 +1,208 @@
+"""The local door, continued: runbooks, connections, keys, the policy and the record."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from opsagent.adapters.clock import SystemClock, SystemIds
+from opsagent.bootstrap import App
+from opsagent.domain.command import Command
+from opsagent.domain.connection import BUILT_IN_SANDBOX, Connection
+from opsagent.domain.event import AuditEntry
+from opsagent.domain.identity import Principal
+from opsagent.domain.manifest import Manifest, Proof
+from opsagent.domain.policy import explain
+from opsagent.errors import InputError, OpsAgentError
+from opsagent.ports.executor import Executor, Order
+from opsagent.web import catalogue_views, views
+
+if TYPE_CHECKING:
+    from opsagent.web.bodies import Body
+
+Json = dict[str, Any]
+M = TypeVar("M", bound="Body")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalCatalogue:
+    """What is registered, read and changed through the app built here."""
+
+    app: App
+    principal: Principal
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        return SystemClock().now()
+
+    async def runbooks(self) -> Sequence[Json]:
+        """All runbooks by creation."""
+        found = await self.app.stores.runbooks.list(self.principal.tenant)
+        return [dict(catalogue_views.runbook_json(one)) for one in found]
+
+    async def runbook(self, runbook_id: str) -> Json:
+        """One runbook with its source."""
+        found = await self.app.stores.runbooks.get(self.principal.tenant, runbook_id)
+        return dict(catalogue_views.runbook_detail(found))
+
+    async def add_runbook(self, text: str, path: str) -> Json:
+        """Check and store one."""
+        return dict(catalogue_views.runbook_json(await self.app.agent.add_runbook(self.principal, text, path)))
+
+    async def search(self, query: str, limit: int) -> Json:
+        """What answers the query."""
+        return dict(catalogue_views.found_json(await self.app.agent.search(self.principal.tenant, query, limit=limit)))
+
+    async def connections(self) -> Sequence[Json]:
+        """All connections by name."""
+        found = await self.app.stores.connections.list(self.principal.tenant)
+        return [dict(catalogue_views.connection_json(one)) for one in found]
+
+    async def connection(self, name: str) -> Json:
+        """One connection."""
+        found = await self.app.stores.connections.get(self.principal.tenant, name)
+        return dict(catalogue_views.connection_json(found))
+
+    async def put_connection(self, fields: Json) -> Json:
+        """Store one."""
+        from opsagent.web.connections import Registration
+
+        name = connection_name(fields["name"])
+        body = checked(Registration, {key: value for key, value in fields.items() if key != "name"})
+        now = self.now()
+        connection = Connection(
+            id=SystemIds().uuid(),
+            tenant=self.principal.tenant,
+            name=name,
+            executor=body.executor,
+            reach=body.reach,
+            environment=body.environment,
+            labels=body.labels,
+            values=body.values,
+            hosts=tuple(body.hosts),
+            credential=body.credential,
+            created_at=now,
+            updated_at=now,
+        )
+        stored = await self.app.stores.connections.put(connection, self.principal.id)
+        return dict(catalogue_views.connection_json(stored))
+
+    async def remove_connection(self, name: str) -> None:
+        """Remove one."""
+        await self.app.stores.connections.delete(self.principal.tenant, connection_name(name), self.principal.id)
+
+    async def test_connection(self, name: str) -> Json:
+        """Run `true` there."""
+        connection = await self.app.stores.connections.get(self.principal.tenant, name)
+        executor = self.app.executors.get(connection.executor)
+        if executor is None:
+            known = ", ".join(sorted(self.app.executors))
+            raise InputError(f"There is no executor {connection.executor}.", fix=f"Known here: {known}.")
+        trial = f"test-{SystemIds().uuid()}"
+        command = Command(
+            executor=connection.executor,
+            text="true",
+            connection_id=connection.id,
+            connection_version=connection.version,
+            reach=connection.reach,
+            timeout_s=10.0,
+            credential=connection.credential,
+        )
+        order = Order(
+            tenant=self.principal.tenant,
+            run_id=trial,
+            token=f"{trial}.1.1",
+            command=command,
+            manifest=Manifest(proof=Proof.READ),
+            connection=connection,
+        )
+        return await _tried(executor, order)
+
+    async def explain(self, commands: Sequence[str], connection: str) -> Sequence[Json]:
+        """What the policy says of commands on a connection."""
+        verdicts = await self.app.agent.explain(self.principal.tenant, commands, connection)
+        return [dict(explain(text, verdict)) for text, verdict in zip(commands, verdicts, strict=True)]
+
+    async def create_key(self, *, role: str, kind: str, name: str) -> Json:
+        """Make a key; its text is returned once."""
+        from opsagent.cli.mint import mint
+        from opsagent.web.keys import KeyRequest
+
+        body = checked(KeyRequest, {"role": role, "kind": kind, "name": name})
+        secret, key = mint(
+            SystemIds(), now=self.now(), tenant=self.principal.tenant, role=body.role, kind=body.kind, name=body.name
+        )
+        await self.app.stores.keys.put(key, self.principal.id)
+        return {"secret": secret, **catalogue_views.key_json(key)}
+
+    async def keys(self) -> Sequence[Json]:
+        """All keys of the tenant."""
+        return [dict(catalogue_views.key_json(one)) for one in await self.app.stores.keys.list(self.principal.tenant)]
+
+    async def revoke_key(self, key_id: str) -> None:
+        """End one now."""
+        await self.app.stores.keys.revoke(self.principal.tenant, key_id, self.principal.id)
+
+    async def audit(self, *, after: int, limit: int) -> Sequence[Json]:
+        """The append-only record."""
+        found = await self.app.stores.audit.list(self.principal.tenant, after=after, limit=limit)
+        return [audit_json(entry) for entry in found]
+
+
+def audit_json(entry: AuditEntry) -> Json:
+    """One line of the record."""
+    return {
+        "sequence": entry.sequence,
+        "at": views.iso(entry.at),
+        "actor": entry.actor,
+        "action": entry.action,
+        "runId": entry.run_id,
+        "stepId": entry.step_id,
+        "digest": entry.digest,
+        "detail": dict(entry.detail),
+        "hash": entry.hash,
+        "previous": entry.previous,
+    }
+
+
+async def _tried(executor: Executor, order: Order) -> Json:
+    try:
+        outcome = await executor.run(order)
+    except OpsAgentError as error:
+        return {"ok": False, "backend": executor.backend, "note": f"{error.message} {error.fix}".strip()}
+    finally:
+        await executor.release(order.run_id)
+        await executor.forget(order.run_id)
+    note = outcome.note or ("" if outcome.exit_code == 0 else outcome.stderr.strip() or f"exit {outcome.exit_code}")
+    return {
+        "ok": outcome.exit_code == 0,
+        "backend": outcome.backend or executor.backend,
+        "durationMs": round(outcome.duration_s * 1000),
+        "note": note,
+    }
+
+
+def checked(model: type[M], fields: Json) -> M:
+    """The fields by the very rules of the API's body. InputError naming each that is wrong."""
+    from pydantic import ValidationError
+
+    from opsagent.web.problems import wrong_fields
+
+    try:
+        return model.model_validate_json(json.dumps(fields))
+    except ValidationError as error:
+        raise wrong_fields(error.errors(include_url=False, include_input=False)) from None
+
+
+def connection_name(name: str) -> str:
+    """A name that may be registered and removed. InputError."""
+    from opsagent.web.connections import NAME
+
+    if re.fullmatch(NAME, name) is None:
+        raise InputError(f"{name!r} cannot name a connection.", fix="Use letters, digits, dots, dashes; at most 64.")
+    if name == BUILT_IN_SANDBOX:
+        raise InputError("The sandbox is built in and cannot be changed or removed.", fix="Choose another name.")
+    return name

@@ -1,0 +1,226 @@
+"""The door of a running server: its HTTP API, with the admin key of the data folder."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from opsagent.adapters.clock import SystemClock
+from opsagent.cli.admin_key import read_admin_key
+from opsagent.cli.folder import Server
+from opsagent.cli.options import Place
+from opsagent.cli.problem import error_of
+from opsagent.errors import UnavailableError
+
+Json = dict[str, Any]
+LOOK_EVERY_S = 0.5  # a look costs two requests of the key's 600 a minute
+TIMEOUT_S = 30.0
+EXPLAIN_AT_ONCE = 100  # commands in one request: what the route takes
+PATH_CHARS = 200  # of a runbook's path, its end: what the route takes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteDoor:
+    """Asks the server; its problems come back as the errors they were."""
+
+    client: httpx.AsyncClient
+    place: Place
+    local: bool = False
+
+    @property
+    def where(self) -> str:
+        """Whom we talk to, in words."""
+        return f"the server at {self.client.base_url}"
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        return SystemClock().now()
+
+    async def pause_between_looks(self) -> None:
+        """A moment."""
+        await SystemClock().sleep(LOOK_EVERY_S)
+
+    async def submit(self, task: str, **fields: object) -> Json:
+        """Store a run."""
+        return await self._ask("POST", "/api/v1/trigger/api", {"task_description": task, **fields})
+
+    async def drive(self, run_id: str) -> None:
+        """The server's workers do that."""
+
+    async def runs(self, *, source: str = "", status: str = "", limit: int = 50, cursor: str = "") -> Json:
+        """Newest first."""
+        query = _given(source=source, status=status, limit=str(limit), cursor=cursor)
+        return await self._ask("GET", "/api/agent-ops", query=query)
+
+    async def run(self, run_id: str) -> Json:
+        """One run."""
+        return await self._ask("GET", f"/api/agent-ops/{_part(run_id)}")
+
+    async def session(self, run_id: str) -> Json:
+        """One run with its steps."""
+        return await self._ask("GET", f"/api/v1/agent/{_part(run_id)}")
+
+    async def events(self, run_id: str, *, after: int = 0) -> Sequence[Json]:
+        """The timeline after a sequence number, all pages of it."""
+        found: list[Json] = []
+        following: int | None = after
+        while following is not None:
+            query = {"after": str(following), "limit": "1000"}
+            page = await self._ask("GET", f"/api/agent-ops/{_part(run_id)}/events", query=query)
+            found += page["events"]
+            following = page["nextAfter"]
+        return found
+
+    async def cancel(self, run_id: str) -> Json:
+        """Ask a run to stop."""
+        return await self._ask("POST", f"/api/agent-ops/{_part(run_id)}/cancel")
+
+    async def retry(self, run_id: str) -> Json:
+        """A new run of the same request."""
+        return await self._ask("POST", f"/api/agent-ops/{_part(run_id)}/retry")
+
+    async def pending(self) -> Json:
+        """What waits for a person."""
+        return await self._ask("GET", "/api/v1/agent/pending-approvals")
+
+    async def decide(self, question: Json, *, grant: bool, notes: str) -> Json:
+        """Answer the question that was shown."""
+        path = f"/api/v1/agent/{_part(question['runId'])}/approve-step"
+        body = {"approve": grant, "notes": notes, "digest": question["digest"]}
+        return await self._ask("POST", path, body, query={"step_number": str(question["stepNumber"])})
+
+    async def resolve(self, run_id: str, step_number: int, answer: str) -> Json:
+        """Say what became of an unknown step."""
+        path = f"/api/v1/agent/{_part(run_id)}/resolve-step"
+        return await self._ask("POST", path, {"answer": answer}, query={"step_number": str(step_number)})
+
+    async def switch(self, name: str, *, on: bool, everywhere: bool = False) -> Mapping[str, bool]:
+        """Set `paused` or `acting`."""
+        if name == "acting":
+            return await self._ask("POST", "/api/v1/control/acting", {"on": on, "everywhere": everywhere})
+        return await self._ask("POST", f"/api/v1/control/{'pause' if on else 'resume'}", {"everywhere": everywhere})
+
+    async def switches(self) -> Mapping[str, bool]:
+        """What holds now."""
+        return await self._ask("GET", "/api/v1/control")
+
+    async def tickets(self, *, status: str = "", limit: int = 50) -> Json:
+        """Newest first."""
+        return await self._ask("GET", "/api/v1/tickets", query=_given(status=status, limit=str(limit)))
+
+    async def runbooks(self) -> Sequence[Json]:
+        """All runbooks by creation."""
+        return _listed(await self._ask("GET", "/api/v1/runbooks"), "runbooks")
+
+    async def runbook(self, runbook_id: str) -> Json:
+        """One runbook with its source."""
+        return await self._ask("GET", f"/api/v1/runbooks/{_part(runbook_id)}")
+
+    async def add_runbook(self, text: str, path: str) -> Json:
+        """Check and store one."""
+        return await self._ask("POST", "/api/v1/runbooks", {"text": text, "path": path[-PATH_CHARS:]})
+
+    async def search(self, query: str, limit: int) -> Json:
+        """What answers the query."""
+        return await self._ask("GET", "/api/v1/runbooks/search", query={"q": query, "limit": str(limit)})
+
+    async def connections(self) -> Sequence[Json]:
+        """All connections by name."""
+        return _listed(await self._ask("GET", "/api/v1/connections"), "connections")
+
+    async def connection(self, name: str) -> Json:
+        """One connection."""
+        return await self._ask("GET", f"/api/v1/connections/{_part(name)}")
+
+    async def put_connection(self, fields: Json) -> Json:
+        """Store one."""
+        body = {key: value for key, value in fields.items() if key != "name"}
+        return await self._ask("PUT", f"/api/v1/connections/{_part(fields['name'])}", body)
+
+    async def remove_connection(self, name: str) -> None:
+        """Remove one."""
+        await self._ask("DELETE", f"/api/v1/connections/{_part(name)}")
+
+    async def test_connection(self, name: str) -> Json:
+        """Run `true` there, from this process: the API has no way to execute anything on demand."""
+        from opsagent.cli.local import local_door
+
+        async with local_door(self.place) as beside:
+            return await beside.test_connection(name)
+
+    async def explain(self, commands: Sequence[str], connection: str) -> Sequence[Json]:
+        """What the policy says of commands on a connection."""
+        found: list[Json] = []
+        for at in range(0, len(commands), EXPLAIN_AT_ONCE):
+            body = {"commands": list(commands[at : at + EXPLAIN_AT_ONCE]), "connection": connection}
+            answer = await self._ask("POST", "/api/v1/policy/explain", body)
+            found += [_verdict(one) for one in answer["verdicts"]]
+        return found
+
+    async def create_key(self, *, role: str, kind: str, name: str) -> Json:
+        """Make a key; its text is returned once."""
+        return await self._ask("POST", "/api/v1/keys", {"role": role, "kind": kind, "name": name})
+
+    async def keys(self) -> Sequence[Json]:
+        """All keys of the tenant."""
+        return _listed(await self._ask("GET", "/api/v1/keys"), "keys")
+
+    async def revoke_key(self, key_id: str) -> None:
+        """End one now."""
+        await self._ask("DELETE", f"/api/v1/keys/{_part(key_id)}")
+
+    async def audit(self, *, after: int, limit: int) -> Sequence[Json]:
+        """The append-only record, read beside the server: the API does not hand it out."""
+        from opsagent.cli.local import local_door
+
+        async with local_door(self.place) as beside:
+            return await beside.audit(after=after, limit=limit)
+
+    async def _ask(
+        self, method: str, path: str, body: Json | None = None, *, query: Mapping[str, str] | None = None
+    ) -> Json:
+        try:
+            response = await self.client.request(method, path, json=body, params=query)
+        except httpx.HTTPError as error:
+            raise UnavailableError(
+                f"{self.where} did not answer ({type(error).__name__}).".capitalize(),
+                fix="Look at its log; start it again with: opsagent serve",
+            ) from None
+        if response.is_error:
+            raise error_of(response.status_code, response.content)
+        found: Json = response.json() if response.content else {}
+        return found
+
+
+@asynccontextmanager
+async def remote_door(place: Place, server: Server) -> AsyncIterator[RemoteDoor]:
+    """Talk to the server found in the data folder. Unauthenticated when its admin key cannot be read."""
+    headers = {"authorization": f"Bearer {read_admin_key(server.folder)}"}
+    async with httpx.AsyncClient(base_url=server.url, headers=headers, timeout=TIMEOUT_S, trust_env=False) as client:
+        yield RemoteDoor(client=client, place=place)
+
+
+def _given(**query: str) -> dict[str, str]:
+    return {name: value for name, value in query.items() if value}
+
+
+def _part(text: str) -> str:
+    from urllib.parse import quote
+
+    return quote(text, safe="")
+
+
+def _listed(answer: Json, name: str) -> list[Json]:
+    return list(answer[name])
+
+
+def _verdict(one: Json) -> Json:
+    """The API says `decision`; at the command line the word is `verdict`."""
+    return {name: one[key] for name, key in _VERDICT.items()}
+
+
+_VERDICT = {"command": "command", "verdict": "decision", "rule": "rule", "reason": "reason", "manifest": "manifest"}

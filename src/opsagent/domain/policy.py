@@ -1,0 +1,155 @@
+"""The policy: from what a command would do to whether it may. Pure; loaded elsewhere, never empty."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from opsagent.domain.command import Command, Reach
+from opsagent.domain.connection import Connection
+from opsagent.domain.manifest import Decision, Manifest, Proof, Verdict
+from opsagent.domain.text_safety import hidden_character
+
+_MAX_REASONS = 3  # what fits on a phone; the manifest holds the rest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A person's tightening: every condition given must hold. `decision` is ASK or DENY, never ALLOW.
+
+    `commands` are names as globs, `paths` are prefixes of what is read, written or deleted, `environments` and
+    `connections` are exact, `privileged` and `effects_only` narrow it to those.
+    """
+
+    id: str
+    decision: Decision
+    reason: str
+    commands: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    connections: tuple[str, ...] = ()
+    privileged: bool = False
+    effects_only: bool = False
+
+    def matches(self, manifest: Manifest, connection: Connection) -> bool:
+        """Whether this rule speaks about that command on that connection. A dynamic name matches every glob."""
+        if self.privileged and not manifest.privileged:
+            return False
+        if self.effects_only and manifest.proof is Proof.READ:
+            return False
+        if self.environments and connection.environment not in self.environments:
+            return False
+        if self.connections and connection.name not in self.connections:
+            return False
+        if self.commands and not any(_named(one.name, self.commands) for one in manifest.invocations):
+            return manifest.proof is Proof.UNKNOWN and not manifest.invocations and not self.paths
+        touched = (*manifest.reads, *manifest.writes, *manifest.deletes, *manifest.executes)
+        return not self.paths or any(_below(path, prefix) for path in touched for prefix in self.paths)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """`version` is a hash over every file it came from. `scratch_backends` are the sandboxes strong enough for scratch
+
+    work without asking: what happens there reaches nothing else.
+    """
+
+    version: str
+    rules: tuple[Rule, ...] = ()
+    scratch_backends: tuple[str, ...] = ()
+
+
+def judge(
+    policy: Policy,
+    manifest: Manifest,
+    *,
+    command: Command,
+    connection: Connection,
+    in_scope: bool = True,
+    backend: str = "",
+) -> Verdict:
+    """The verdict. What is forbidden comes first, then what a person must decide, and only then what is proven."""
+
+    def verdict(decision: Decision, rule: str, reason: str) -> Verdict:
+        return Verdict(decision=decision, rule=rule, reason=reason, manifest=manifest)
+
+    if manifest.forbidden:
+        return verdict(Decision.DENY, "forbidden", f"Never allowed: {_list(manifest.forbidden)}.")
+    hidden = hidden_character(command.text, allow="\n\t")
+    if hidden is not None:
+        reason = f"The command holds a character that cannot be seen ({hidden[1]} at position {hidden[0] + 1})."
+        return verdict(Decision.DENY, "invisible-characters", reason)
+    if not in_scope:
+        reason = f"The connection {connection.name} is not in the scope this run was accepted with."
+        return verdict(Decision.DENY, "out-of-scope", reason)
+    matching = [rule for rule in policy.rules if rule.matches(manifest, connection)]
+    for rule in matching:
+        if rule.decision is Decision.DENY:
+            return verdict(Decision.DENY, rule.id, rule.reason)
+    if manifest.sensitive:
+        return verdict(Decision.ASK, "sensitive", f"It may reveal secrets: {_list(manifest.sensitive)}.")
+    strangers = [host for host in manifest.contacts if not registered(host, connection.hosts)]
+    if strangers:
+        reason = f"It contacts {_list(strangers)}, which is not registered for the connection {connection.name}."
+        return verdict(Decision.ASK, "unregistered-host", reason)
+    for rule in matching:
+        return verdict(rule.decision, rule.id, rule.reason)
+    if manifest.proof is Proof.READ:
+        return verdict(Decision.ALLOW, "proven-read", "Every part of it is known to change nothing.")
+    if backend in policy.scratch_backends and is_scratch(manifest, command, connection):
+        return verdict(Decision.ALLOW, "sandbox-scratch", "It changes only files in the run's own sandbox folder.")
+    rule_id = "effect" if manifest.proof is Proof.EFFECT else "not-proven"
+    reason = _list(manifest.reasons) or "nothing is known about what it does"
+    return verdict(Decision.ASK, rule_id, f"Not proven harmless: {reason}." if rule_id == "not-proven" else f"It {reason}.")
+
+
+def registered(contact: str, hosts: Sequence[str]) -> bool:
+    """Whether a contact is among the registered hosts; a host without a port stands for all its ports."""
+    wanted = contact.lower()
+    bare = wanted.rpartition(":")[0] if wanted.count(":") == 1 or "]:" in wanted else wanted
+    known = {host.lower() for host in hosts}
+    return wanted in known or bare in known or bare.strip("[]") in known
+
+
+def is_scratch(manifest: Manifest, command: Command, connection: Connection) -> bool:
+    """Whether an effect stays in the sandbox folder: known, local, relative paths, nothing else touched."""
+    if manifest.proof is not Proof.EFFECT or command.reach is not Reach.SANDBOX or connection.reach is not Reach.SANDBOX:
+        return False
+    if connection.executor != "shell" or command.executor != "shell" or command.credential:
+        return False
+    if manifest.contacts or manifest.services or manifest.processes or manifest.executes or manifest.privileged:
+        return False
+    touched = (*manifest.writes, *manifest.deletes)
+    return bool(touched) and all(_stays(path) for path in touched)
+
+
+def explain(command_text: str, verdict: Verdict) -> dict[str, Any]:
+    """A verdict for people and programs: command, verdict, rule, reason, and the manifest as plain data."""
+    return {
+        "command": command_text,
+        "verdict": verdict.decision.value,
+        "rule": verdict.rule,
+        "reason": verdict.reason,
+        "manifest": asdict(verdict.manifest),
+    }
+
+
+def _stays(path: str) -> bool:
+    return bool(path) and not path.startswith(("/", "~", "-")) and ".." not in path.split("/") and "<" not in path
+
+
+def _named(name: str | None, patterns: Sequence[str]) -> bool:
+    return name is None or any(fnmatchcase(name.rpartition("/")[2], one) or fnmatchcase(name, one) for one in patterns)
+
+
+def _below(path: str, prefix: str) -> bool:
+    clean, root = posixpath.normpath(path), prefix.rstrip("/")
+    return clean == root or clean.startswith(root + "/") or path.startswith("<")
+
+
+def _list(parts: Sequence[str]) -> str:
+    more = len(parts) - _MAX_REASONS
+    return "; ".join(parts[:_MAX_REASONS]) + (f"; and {more} more" if more > 0 else "")

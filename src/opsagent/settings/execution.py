@@ -1,0 +1,26 @@
+"""How local commands are held in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from opsagent.settings.area import Area, flag, setting
+
+
+class ExecutionSettings(Area):
+    """The sandbox of local commands."""
+
+    sandbox_root: Path = setting(Path("/tmp/agent-ops"), "Folder that holds one scratch folder per run.")  # noqa: S108 - the path promised to users (EX-1); each run's folder in it is made 0700
+    sandbox_backend: Literal["auto", "bwrap", "rlimits"] = setting(
+        "auto", "How commands are held in; auto takes the strongest that works here and says which."
+    )
+    command_uid: int | None = setting(
+        None, "User id that local commands run under (the server must be root for it); empty keeps the server's.", ge=1
+    )
+    output_cap_bytes: int = setting(
+        256 * 1024, "Most output kept of one command, head and tail; the rest is an artifact.", ge=1024, le=64 * 1024**2
+    )
+    host_reach: bool = flag(
+        "Allow connections that reach this machine itself (diagnosis and repair), not only scratch space.", on=False
+    )

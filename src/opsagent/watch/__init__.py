@@ -1,0 +1,1 @@
+"""Looks at the world, and at the outbox, on a clock."""

@@ -1,0 +1,89 @@
+"""The HTTP app: every door over one Agent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+
+from opsagent.web import (
+    agent_sessions,
+    approvals_socket,
+    connections,
+    control,
+    health,
+    keys,
+    policy,
+    problems,
+    runbooks,
+    runs,
+    tickets,
+    triggers,
+)
+from opsagent.web.auth import Keyring
+from opsagent.web.deps import WebDeps
+from opsagent.web.edge import Edge
+from opsagent.web.limits import BodyLimit, RateLimit
+from opsagent.web.live import Streams, streams_of_app
+from opsagent.web.origin import SocketOrigin
+
+# The busiest first: a request is matched against them in this order.
+ROUTERS = (
+    triggers.router,
+    tickets.router,
+    runs.router,
+    agent_sessions.router,
+    approvals_socket.router,
+    runbooks.router,
+    connections.router,
+    keys.router,
+    control.router,
+    policy.router,
+    health.router,
+)
+
+
+def create_app(deps: WebDeps, *, more: Sequence[APIRouter] = ()) -> FastAPI:
+    """The app over these dependencies; it can be made twice in one process. `more` are a brand's own doors."""
+    app = bare_app(deps.config.version, more=more)
+    app.state.deps = deps
+    app.state.keyring = keyring = Keyring(deps.agent.stores.keys, deps.clock, deps.config.key_cache_s)
+    app.state.streams = Streams(deps.config.max_streams)
+    # The last one added is the outermost.
+    app.add_middleware(SocketOrigin)
+    app.add_middleware(BodyLimit, limit_bytes=deps.config.body_limit_bytes)
+    app.add_middleware(RateLimit, per_minute=deps.config.rate_per_minute, clock=deps.clock, keyring=keyring)
+    app.add_middleware(Edge, clock=deps.clock, ids=deps.ids, registry=deps.registry)
+    return app
+
+
+def bare_app(version: str, *, more: Sequence[APIRouter] = ()) -> FastAPI:
+    """The routes alone, for whoever describes them.
+
+    No documentation pages: they would load scripts from elsewhere. Addresses are exact, without redirects.
+    """
+    app = FastAPI(
+        title="OpsAgent",
+        version=version,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    problems.install(app)
+    for router in (*ROUTERS, *more):
+        app.include_router(router)
+    return app
+
+
+def close_streams(app: FastAPI) -> None:
+    """End every live stream now. A server calls it first when it goes down, else it waits for its watchers."""
+    streams_of_app(app).close()
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    close_streams(app)

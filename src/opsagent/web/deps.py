@@ -1,0 +1,69 @@
+"""What the doors need from the house, handed in once by whoever builds the app."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry
+from starlette.requests import HTTPConnection
+
+from opsagent.loop.agent import Agent
+from opsagent.ports.artifacts import ArtifactStore
+from opsagent.ports.clock import Clock, Ids
+from opsagent.ports.intake import SignalSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebConfig:
+    """What people may set about the doors.
+
+    `body_limit_bytes` bounds every request body. `rate_per_minute` is what one key (or one unknown address) may ask,
+    and also the burst it may save up; 0 switches the limit off. `loopback` says the server is bound to this machine
+    only; then the sources in `open_sources` (those without a secret of their own) are taken without proof.
+    `source_tenants` maps a source to its tenant; others belong to `default`. `tick_s` is how often a live stream looks
+    by itself, whatever it was told. `max_streams` bounds the live streams held open at once.
+    """
+
+    version: str
+    body_limit_bytes: int = 1024 * 1024
+    rate_per_minute: int = 6000
+    loopback: bool = False
+    open_sources: frozenset[str] = frozenset()
+    source_tenants: Mapping[str, str] = field(default_factory=dict)
+    key_cache_s: float = 5.0
+    tick_s: float = 5.0
+    max_streams: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """Whether work can be taken, and what does not work as it should: part -> why, in words."""
+
+    ready: bool
+    degraded: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebDeps:
+    """Everything the routes use. `sources` maps `{source}` of the webhook route to its way in.
+
+    `registry` is the app's own: the web's metrics are registered in it, so one registry serves one app.
+    """
+
+    agent: Agent
+    clock: Clock
+    ids: Ids
+    sources: Mapping[str, SignalSource]
+    config: WebConfig
+    readiness: Callable[[], Awaitable[Readiness]]
+    registry: CollectorRegistry
+    artifacts: ArtifactStore | None = None
+
+
+def deps_of(connection: HTTPConnection) -> WebDeps:
+    """The app's dependencies, from any request or socket."""
+    deps = connection.app.state.deps
+    if not isinstance(deps, WebDeps):
+        raise TypeError("the app was not made by create_app")
+    return deps

@@ -1,0 +1,149 @@
+"""Live streams: told that something changed, look in the store and send what is new; never trust the hint alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import contextmanager
+
+from fastapi import FastAPI
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from opsagent.errors import RateLimited
+from opsagent.web.deps import WebDeps
+
+SEND_TIMEOUT_S = 30.0  # a client that takes nothing for so long has gone without saying so
+
+
+class Streams:
+    """The open streams of one server: how many there may be, and the one bell that ends them all."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._open = 0
+        self._closing = asyncio.Event()
+
+    @property
+    def closing(self) -> bool:
+        """Whether the server is going down."""
+        return self._closing.is_set()
+
+    def close(self) -> None:
+        """End every stream now; the server calls it first when it goes down."""
+        self._closing.set()
+
+    async def closed(self) -> None:
+        """Wait for the bell."""
+        await self._closing.wait()
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold one of the places. RateLimited when all are taken."""
+        if self._open >= self._limit:
+            raise RateLimited(
+                f"{self._limit} live streams are open, which is all there may be.",
+                fix="Close some, or read the events without Accept: text/event-stream.",
+                extra={"retryAfter": 5},
+            )
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+
+
+def streams_of(connection: HTTPConnection) -> Streams:
+    """The streams of the app that serves this request."""
+    return streams_of_app(connection.app)
+
+
+def streams_of_app(app: FastAPI) -> Streams:
+    """The app's streams."""
+    streams = app.state.streams
+    if not isinstance(streams, Streams):
+        raise TypeError("the app was not made by create_app")
+    return streams
+
+
+async def changes(deps: WebDeps, streams: Streams, tenant: str, run_id: str) -> AsyncGenerator[None]:
+    """Yield at once, then whenever the run may have changed, and every `tick_s`; end when the server goes down.
+
+    Hints that come while the consumer is busy (a slow client) are one hint: nothing piles up.
+    """
+    changed = asyncio.Event()
+    pump = asyncio.create_task(_pump(deps.agent.live.watch(tenant, run_id), changed))
+    bell = asyncio.create_task(streams.closed())
+    try:
+        await asyncio.sleep(0)  # the pump listens before the consumer first looks, so nothing falls between
+        while not streams.closing:
+            changed.clear()
+            yield
+            waiter = asyncio.create_task(changed.wait())
+            await asyncio.wait({waiter, bell, pump}, timeout=deps.config.tick_s, return_when=asyncio.FIRST_COMPLETED)
+            waiter.cancel()
+            if pump.done():  # whoever tells has stopped telling: the server goes down
+                return
+    finally:
+        for task in (pump, bell):
+            task.cancel()
+        await asyncio.gather(pump, bell, return_exceptions=True)
+
+
+async def _pump(hints: AsyncIterator[object], changed: asyncio.Event) -> None:
+    try:
+        async for _ in hints:
+            changed.set()
+    finally:
+        close = getattr(hints, "aclose", None)  # an iterator may or may not need it
+        if close is not None:
+            await close()
+
+
+class EventStream(Response):
+    """Server-sent events from a generator; ends with it, with the client, or when a client takes nothing any more."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, lines: AsyncGenerator[bytes], streams: Streams) -> None:
+        self.status_code = 200
+        self.background = None
+        self._lines = lines
+        self._streams = streams
+        self.init_headers({"X-Accel-Buffering": "no"})  # nginx would hold the events back
+
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        """Serve it. RateLimited, before anything is sent, when there is no place."""
+        with self._streams.place():
+            sender = asyncio.create_task(self._send_all(send))
+            gone = asyncio.create_task(_gone(receive))
+            try:
+                await asyncio.wait({sender, gone}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                gone.cancel()
+                if not sender.done():
+                    sender.cancel()
+                await asyncio.gather(sender, gone, return_exceptions=True)
+                await self._lines.aclose()
+            if not sender.cancelled():
+                sender.result()
+
+    async def _send_all(self, send: Send) -> None:
+        try:
+            await _in_time(send, {"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            async for line in self._lines:
+                await _in_time(send, {"type": "http.response.body", "body": line, "more_body": True})
+            await _in_time(send, {"type": "http.response.body", "body": b"", "more_body": False})
+        except (OSError, TimeoutError):
+            return  # the client is gone, or takes nothing: its Last-Event-ID brings it back
+
+
+async def _in_time(send: Send, message: Message) -> None:
+    async with asyncio.timeout(SEND_TIMEOUT_S):
+        await send(message)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue

@@ -1,0 +1,82 @@
+"""Work handed in by programs: POST /api/v1/trigger/api. Each brand's own trigger is a route of its own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from opsagent.domain.priority import Priority
+from opsagent.domain.run import Mode, Source
+from opsagent.domain.trigger import Trigger
+from opsagent.web import wire
+from opsagent.web.auth import Poster
+from opsagent.web.bodies import (
+    Body,
+    CallbackUrl,
+    IdempotencyHeader,
+    Parameters,
+    ShortText,
+    Text,
+    TextOrNumber,
+    as_json,
+    idempotency,
+    read_json,
+    takes,
+)
+from opsagent.web.deps import deps_of
+from opsagent.web.views import RUNS_PATH, accepted
+
+router = APIRouter(prefix="/api/v1/trigger", tags=["Triggers"])
+
+
+class ApiTrigger(Body):
+    """What a program wants done. Account ids are text: as numbers they would lose their leading zeros."""
+
+    task_description: Annotated[Text, Field(description="What should be done; at most 10,000 characters.")]
+    account_id: ShortText = ""
+    selected_skill: ShortText = ""
+    mode: Literal["auto", "plan", "fast"] = "auto"
+    callback_url: Annotated[
+        CallbackUrl | None, Field(description="Called with the result, once the run has ended.")
+    ] = None
+    priority: Priority = Priority.MEDIUM
+    runbook_id: Annotated[TextOrNumber, Field(description="A slug, or a position in the list of runbooks.")] = ""
+    connection: ShortText = ""
+    parameters: Annotated[Parameters, Field(default_factory=dict)]
+    model: ShortText = ""
+
+
+@router.post(
+    "/api",
+    summary="Start a run",
+    status_code=202,
+    responses={202: {"model": wire.Accepted}},
+    openapi_extra=takes(ApiTrigger),
+)
+async def trigger_api(request: Request, principal: Poster, key: IdempotencyHeader = None) -> Response:
+    """The run is stored when this answers, and a worker is on its way.
+
+    202 and not 200: nothing has been done yet. The source documents ask for `{runId}` and name no status for this
+    route (200 is Slack's demand, for Slack's).
+    """
+    body = await read_json(request, ApiTrigger)
+    trigger = Trigger(
+        tenant=principal.tenant,
+        source=Source.API,
+        text=body.task_description,
+        requested_by=principal.id,
+        mode=Mode(body.mode),
+        priority=body.priority,
+        runbook_id=body.runbook_id,
+        connection=body.connection,
+        parameters=body.parameters,
+        callback_url=body.callback_url or "",
+        account_id=body.account_id,
+        selected_skill=body.selected_skill,
+        model=body.model,
+    )
+    run = await deps_of(request).agent.submit(trigger, key=idempotency(request, key, body))
+    return as_json(accepted(run), 202, {"Location": f"{RUNS_PATH}/{run.id}"})
