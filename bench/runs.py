@@ -63,7 +63,7 @@ async def measured() -> None:
     print(f"bare graph, five nodes     {bare:7.0f} runs/s")
     with tempfile.TemporaryDirectory() as folder:
         overrides = {"data_dir": Path(folder), "runs_per_tenant": 64, "workers_per_process": 64, "log_level": "ERROR"}
-        async with build(Settings.load(overrides, environ={})) as app, app.working():
+        async with build(Settings.load(overrides, environ={})) as app:
             await one_at_a_time(app)
             idle = await one_at_a_time(app)
             own = await runs_per_second(app)

@@ -28,7 +28,6 @@ alerts: [ShopDown]
 measures:
   ShopDown:
     run: test -e {{connection.healthy}}
-    for: 0s
     every: 50ms
 ---
 # The shop is down

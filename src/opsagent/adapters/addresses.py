@@ -20,14 +20,14 @@ _COMPATIBLE = ip_network("::/96")  # RFC 4291 2.5.5.1: IPv4-compatible, deprecat
 def refused(text: str, *, allow_private: bool) -> str:
     """Why this resolved address may not be reached, in words; empty when it may.
 
-    An address that carries another inside (IPv4-mapped, NAT64, 6to4, Teredo) is judged by both. Metadata services,
-    multicast and the unspecified address are refused even where private addresses are allowed.
+    An address that stands for another (IPv4-mapped, NAT64) is judged as that one; a tunnel (6to4, Teredo) as both its
+    ends. Metadata services, multicast and the unspecified address are refused even where private ones are allowed.
     """
     try:
         address = ip_address(text)
     except ValueError:
         return "is no address"
-    for one in (address, *_inside(address)):
+    for one in _reached(address):
         if any(one.version == network.version and one in network for network in METADATA):
             return "is link-local, or a cloud's metadata service"
         if one.is_multicast or one.is_unspecified or one == IPv4Address("255.255.255.255"):
@@ -37,16 +37,13 @@ def refused(text: str, *, allow_private: bool) -> str:
     return ""
 
 
-def _inside(address: Address) -> tuple[Address, ...]:
+def _reached(address: Address) -> tuple[Address, ...]:
     if isinstance(address, IPv4Address):
-        return ()
-    found: list[Address] = []
-    if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1):
-        found.append(IPv4Address(int(address) & 0xFFFFFFFF))
+        return (address,)
     if address.ipv4_mapped is not None:
-        found.append(address.ipv4_mapped)
+        return (address.ipv4_mapped,)
+    if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1):
+        return (IPv4Address(int(address) & 0xFFFFFFFF),)
     if address.sixtofour is not None:
-        found.append(address.sixtofour)
-    if address.teredo is not None:
-        found.extend(address.teredo)
-    return tuple(found)
+        return (address, address.sixtofour)
+    return (address, *(address.teredo or ()))

@@ -23,13 +23,13 @@ _ANY = frozenset({"", "*", "0.0.0.0", "::"})  # noqa: S104 - recognised here, no
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerInfo:
-    """A running server. `started` is when its process began (epoch seconds): a reused pid has another."""
+    """A running server. `birth` tells its process from a later one with the same pid."""
 
     pid: int
     host: str
     port: int
     url: str
-    started: float
+    birth: str
 
 
 def prepare_folder(folder: Path) -> Path:
@@ -67,8 +67,8 @@ def prepare_folder(folder: Path) -> Path:
 
 def write_server(folder: Path, *, host: str, port: int) -> ServerInfo:
     """Say that this process serves the folder at this address; call it once the port is bound."""
-    info = ServerInfo(pid=os.getpid(), host=host, port=port, url=server_url(host, port), started=_started(os.getpid()))
-    text = json.dumps({name: getattr(info, name) for name in ("pid", "host", "port", "url", "started")})
+    info = ServerInfo(pid=os.getpid(), host=host, port=port, url=server_url(host, port), birth=_birth(os.getpid()))
+    text = json.dumps({name: getattr(info, name) for name in ("pid", "host", "port", "url", "birth")})
     fresh = folder / f".{SERVER_FILE}.{secrets.token_hex(8)}"
     try:
         fresh.touch(mode=0o600, exist_ok=False)
@@ -103,16 +103,16 @@ def stored_server(folder: Path) -> ServerInfo | None:
             host=str(found["host"]),
             port=int(found["port"]),
             url=str(found["url"]),
-            started=float(found["started"]),
+            birth=str(found["birth"]),
         )
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 
 async def read_server(folder: Path, *, within_s: float = ANSWER_WITHIN_S) -> ServerInfo | None:
     """The server that runs on this folder: its process is alive and its port takes a connection. Else None."""
     info = stored_server(folder)
-    if info is None or abs(_started(info.pid) - info.started) > 1.0:
+    if info is None or _birth(info.pid) != info.birth:
         return None
     try:
         async with asyncio.timeout(within_s):
@@ -137,12 +137,18 @@ def _reachable(host: str) -> str:
     return host.strip("[]")
 
 
-def _started(pid: int) -> float:
-    """When that process began, or 0 when there is none."""
+def _birth(pid: int) -> str | None:
+    """When that process began, or None when there is none.
+
+    Linux counts it in ticks since boot, which stays the same when the clock is set; field 22 of proc(5)'s stat.
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        stat_line = Path(f"/proc/{pid}/stat").read_bytes()
+        return f"tick {int(stat_line.rpartition(b')')[2].split()[19])}"
     try:
-        return float(psutil.Process(pid).create_time())
+        return f"time {psutil.Process(pid).create_time():.0f}"
     except (psutil.Error, ValueError, OverflowError):
-        return 0.0
+        return None
 
 
 def _refused(folder: Path, why: str, fix: str) -> ConfigurationError:

@@ -81,7 +81,7 @@ def _shipped(fingerprint: Any) -> tuple[dict[str, CommandTable], dict[str, Any]]
     for file in sorted((folder / "commands").glob("*.yaml")):
         section, raw = read_file(file, f"commands/{file.name}")
         fingerprint.update(raw)
-        for name, table in command_tables(section).items():
+        for name, table in command_tables(section.section("commands")).items():
             if name in commands:
                 raise section.refuse(f"the command {name!r} is described in two files")
             commands[name] = table

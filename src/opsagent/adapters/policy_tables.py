@@ -16,7 +16,7 @@ _KEYS = frozenset(
     "refuses reveals wrap skips privileged builtin check prints required like".split()
 )
 _TOKEN = re.compile(r"(?P<name>[^:?]+|-\?)(?:(?P<mark>[:?])(?P<kind>[a-z_]*))?")
-_STYLES = frozenset({"getopt", "single", "none"})
+_STYLES = frozenset({"getopt", "leading", "single", "none"})
 
 
 def command_tables(section: Section) -> dict[str, CommandTable]:
@@ -42,7 +42,7 @@ def _table(
     base = known[like] if like else CommandTable(name=name)
     style = section.text("style", base.style)
     if style not in _STYLES:
-        raise section.refuse(f"{style!r} is not a style", key="style", fix="Use getopt, single or none.")
+        raise section.refuse(f"{style!r} is not a style", key="style", fix="Use getopt, leading, single or none.")
     options = {**base.options, **common, **_options(section)}
     shared = {**common, **_notation(section, "common", section.text("common"))}
     wrap = section.text("wrap")

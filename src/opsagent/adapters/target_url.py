@@ -21,6 +21,8 @@ def parse_url(url: str) -> httpx.URL:
         raise InputError("The address is no URL.", fix="Write it as https://host/path.") from failed
     if target.scheme not in {"http", "https"} or not target.host:
         raise InputError("The address is not an http or https URL.", fix="Write it as https://host/path.")
+    if not 0 < port_of(target) < 65536:
+        raise InputError("The port of the address is not between 1 and 65535.", fix="Correct the port.")
     if target.userinfo:
         raise InputError(f"The address of {name_of(target)} holds a password.", fix="Leave out the part before the @.")
     return target
@@ -45,7 +47,7 @@ def redirected(target: httpx.URL, location: str) -> httpx.URL:
 
 def port_of(target: httpx.URL) -> int:
     """The port, the scheme's own where none is written."""
-    return target.port or (443 if target.scheme == "https" else 80)
+    return (443 if target.scheme == "https" else 80) if target.port is None else target.port
 
 
 def name_of(target: httpx.URL) -> str:

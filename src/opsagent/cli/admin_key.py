@@ -16,16 +16,20 @@ FILE_NAME = "admin.key"
 
 async def ensure_admin_key(folder: Path, keys: KeyStore, clock: Clock, ids: Ids) -> Path:
     """The file of the admin key, made where there is none; after it the store knows the key. StoreUnavailable."""
-    from opsagent.cli.mint import mint, row_of
+    from opsagent.cli.mint import new_secret, row_of
 
     path = folder / FILE_NAME
-    about = {"tenant": DEFAULT_TENANT, "name": login_name()}
     if not path.exists():
-        secret, key = mint(ids, **about)
-        _write(path, secret)
-    else:
-        secret = read_admin_key(folder)
-        key = row_of(ids, secret, **about)
+        _write(path, new_secret(ids))
+    key = row_of(
+        read_admin_key(folder),
+        key_id=ids.uuid(),
+        now=clock.now(),
+        tenant=DEFAULT_TENANT,
+        role=Role.ADMIN,
+        kind=PrincipalKind.PERSON,
+        name=login_name(),  # the only one who can read the file, so the one the record names
+    )
     # Looked up each time: a store that was replaced, or a crash between file and row, mends itself.
     if await keys.find(key.secret_sha256) is None:
         await keys.put(key, f"cli:{login_name()}")
@@ -47,7 +51,7 @@ def read_admin_key(folder: Path) -> str:
         ) from None
     except (OSError, UnicodeDecodeError):
         secret = ""
-    if not secret.isprintable() or not secret:
+    if not secret or not secret.isprintable():
         raise Unauthenticated(f"{path} holds no key.", fix="Remove the file and start the server again: it makes one.")
     return secret
 
@@ -65,5 +69,6 @@ def _write(path: Path, secret: str) -> None:
         half.replace(path)
     except OSError as error:
         raise StoreUnavailable(
-            f"The admin key cannot be written to {path}: {error.strerror}.", fix="Make room, or mend the folder's rights."
+            f"The admin key cannot be written to {path}: {error.strerror}.",
+            fix="Make room, or mend the folder's rights.",
         ) from None

@@ -26,6 +26,7 @@ from opsagent.cli import (
     show,
     tickets,
 )
+from opsagent.cli.demo.command import demo
 from opsagent.cli.exits import EPILOG
 from opsagent.cli.perform import TRACEBACKS
 
@@ -54,6 +55,7 @@ def build() -> typer.Typer:
     app.command("pause", rich_help_panel=DECIDE, epilog=EPILOG)(pause.pause)
     app.command("resume", rich_help_panel=DECIDE, epilog=EPILOG)(pause.resume)
     app.command("acting", rich_help_panel=DECIDE, epilog=EPILOG)(acting.acting)
+    app.command("demo", rich_help_panel=SET_UP, epilog=EPILOG)(demo)
     app.command("serve", rich_help_panel=SET_UP, epilog=EPILOG)(serve.serve)
     app.command("doctor", rich_help_panel=SET_UP, epilog=EPILOG)(doctor.doctor)
     app.command("audit", rich_help_panel=SET_UP, epilog=EPILOG)(audit.audit)

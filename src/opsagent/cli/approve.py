@@ -22,9 +22,7 @@ from opsagent.errors import InputError, NotFound
 Json = dict[str, Any]
 Which = Annotated[
     str | None,
-    typer.Argument(
-        metavar="[RUN[:STEP] | APPROVAL_ID]", help="Leave it out to see what waits.", show_default=False
-    ),
+    typer.Argument(metavar="[RUN[:STEP] | APPROVAL_ID]", help="Leave it out to see what waits.", show_default=False),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask again.")]
 Notes = Annotated[str, typer.Option("--notes", help="Words for the record.", show_default=False)]
@@ -101,8 +99,9 @@ def _list(pending: Json, now: float, *, as_json: bool) -> Exit | None:
         table(("run:step", "target", "time", "command"), rows, wide="command")
         hint(f"See one and decide: opsagent approve {place_of(questions[0])}")
     for one in unknown:
-        say(f"{one['sessionId'][:8]}:{one['stepNumber']} nobody knows whether this happened: {one['step']['command']}")
-        hint(f"  look there, then: opsagent resolve {one['sessionId'][:8]} {one['stepNumber']} happened|not_happened|aborted")
+        run, step = one["sessionId"][:8], one["stepNumber"]
+        say(f"{run}:{step} nobody knows whether this happened: {one['step']['command']}")
+        hint(f"  look there, then: opsagent resolve {run} {step} happened|not_happened|aborted")
     return None
 
 
@@ -111,7 +110,8 @@ def _chosen(questions: list[Json], which: str) -> Json:
     name, _, step = which.strip().lower().partition(":")
     if len(name) < SHORTEST or (step and not step.isdigit()):
         raise InputError(
-            f"{which!r} names no question.", fix=f"Write RUN, RUN:STEP or the approval's id ({SHORTEST} characters or more)."
+            f"{which!r} names no question.",
+            fix=f"Write RUN, RUN:STEP or the approval's id ({SHORTEST} characters or more).",
         )
     found = [
         one

@@ -34,7 +34,9 @@ def add(
         Literal["sandbox", "host"], typer.Option("--reach", help="Scratch space only, or this machine itself.")
     ] = "sandbox",
     executor: Annotated[str, typer.Option("--executor", help="What carries commands out there.")] = "shell",
-    environment: Annotated[str, typer.Option("--environment", help="prod, staging, ...: rules may ask for it.")] = "prod",
+    environment: Annotated[
+        str, typer.Option("--environment", help="prod, staging, ...: rules may ask for it.")
+    ] = "prod",
     label: Annotated[
         Pairs | None, typer.Option("--label", metavar="K=V", help="An alert with all these labels means this target.")
     ] = None,
@@ -61,7 +63,9 @@ def add(
             "hosts": list(host or []),
         }
         stored = await door.put_connection(fields)
-        say_json(stored) if as_json else say(f"Connection {name}, version {stored['version']}. Try it: opsagent connections test {name}")
+        say_json(stored) if as_json else say(
+            f"Connection {name}, version {stored['version']}. Try it: opsagent connections test {name}"
+        )
         return None
 
     perform(Place(data_dir=data_dir, tenant=tenant, as_json=as_json), work)
@@ -76,7 +80,14 @@ def list_all(*, data_dir: DataDir = None, tenant: TenantName = DEFAULT_TENANT, a
             say_json({"connections": found})
             return None
         rows = [
-            (one["name"], one["executor"], one["reach"], one["environment"], ", ".join(one["hosts"]), _joined(one["labels"]))
+            (
+                one["name"],
+                one["executor"],
+                one["reach"],
+                one["environment"],
+                ", ".join(one["hosts"]),
+                _joined(one["labels"]),
+            )
             for one in found
         ]
         table(("name", "executor", "reach", "environment", "hosts", "labels"), rows, wide="labels")
@@ -102,7 +113,9 @@ def show(name: Name, *, data_dir: DataDir = None, tenant: TenantName = DEFAULT_T
     perform(Place(data_dir=data_dir, tenant=tenant, as_json=as_json), work)
 
 
-def check(name: Name, *, data_dir: DataDir = None, tenant: TenantName = DEFAULT_TENANT, as_json: AsJson = False) -> None:
+def check(
+    name: Name, *, data_dir: DataDir = None, tenant: TenantName = DEFAULT_TENANT, as_json: AsJson = False
+) -> None:
     """Run `true` there, and say whether the target can be reached and how it is held in."""
 
     async def work(door: Door) -> Exit | None:
@@ -118,7 +131,9 @@ def check(name: Name, *, data_dir: DataDir = None, tenant: TenantName = DEFAULT_
     perform(Place(data_dir=data_dir, tenant=tenant, as_json=as_json), work)
 
 
-def remove(name: Name, *, data_dir: DataDir = None, tenant: TenantName = DEFAULT_TENANT, as_json: AsJson = False) -> None:
+def remove(
+    name: Name, *, data_dir: DataDir = None, tenant: TenantName = DEFAULT_TENANT, as_json: AsJson = False
+) -> None:
     """Forget a target; runs in its scope can no longer reach it."""
 
     async def work(door: Door) -> Exit | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import Any
 
 from opsagent.cli.answer import at_terminal, says_yes
@@ -31,32 +32,11 @@ def say_accepted(door: Door, run: Json, *, follow: bool, as_json: bool) -> None:
 
 async def follow_to_end(door: Door, run_id: str, *, as_json: bool, work: bool = True) -> Exit:
     """Print each event as it comes; failed unless the run completes. With `work`, drive it where no server does."""
-    seen = 0
-    said: set[str] = set()
-    working: asyncio.Task[None] | None = None
+    follower = _Follower(door=door, run_id=run_id, as_json=as_json, drives=work and door.local)
     try:
-        while True:
-            run = await door.run(run_id)
-            for event in await door.events(run_id, after=seen):
-                seen = event["sequence"]
-                say_json(event) if as_json else screen().print(event_line(event), overflow="fold")
-            if run["status"] in ENDED:
-                break
-            waiting = await _questions(door, run)
-            if work and door.local and not waiting and (working is None or working.done()):
-                if working is not None:
-                    working.result()
-                working = asyncio.create_task(door.drive(run_id))
-            for asked in waiting:
-                if asked["approvalId"] not in said:
-                    said.add(asked["approvalId"])
-                    await _put(door, asked, as_json=as_json)
-            await door.pause_between_looks()
+        run = await follower.to_the_end()
     finally:
-        if working is not None:
-            if not working.done():
-                working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+        await follower.stop()
     if as_json:
         say_json(run)
     else:
@@ -65,24 +45,68 @@ async def follow_to_end(door: Door, run_id: str, *, as_json: bool, work: bool = 
     return Exit.OK if run["status"] == "completed" else Exit.FAILED
 
 
-async def _questions(door: Door, run: Json) -> list[Json]:
-    if run["status"] != "awaiting_approval":
-        return []
-    pending = await door.pending()
-    for unknown in pending["unknownSteps"]:
-        if unknown["sessionId"] == run["runId"]:
-            hint(f"Step {unknown['stepNumber']}: nobody knows whether it happened. Look there, then say it:")
-            hint(f"  opsagent resolve {run['runId'][:8]} {unknown['stepNumber']} happened|not_happened|aborted")
-    return [one for one in pending["approvals"] if one["runId"] == run["runId"]]
+@dataclass(slots=True, kw_only=True)
+class _Follower:
+    """What was said already, so that nothing is said twice."""
 
+    door: Door
+    run_id: str
+    as_json: bool
+    drives: bool
+    _seen: int = 0
+    _said: set[str] = field(default_factory=set)
+    _driving: asyncio.Task[None] | None = None
 
-async def _put(door: Door, asked: Json, *, as_json: bool) -> None:
-    if as_json:
-        return  # the event that says so has been printed
-    show_question(asked, door.now())
-    if not at_terminal():
-        hint(f"It waits for a person: opsagent approve {place_of(asked)}   (or: opsagent reject {place_of(asked)})")
-        return
-    answer = await says_yes("Do it?")
-    if answer is not None:
-        await door.decide(asked, grant=answer, notes="")
+    async def to_the_end(self) -> Json:
+        """The run once it has ended."""
+        while True:
+            run = await self.door.run(self.run_id)  # before its events: those of its end are then among them
+            for event in await self.door.events(self.run_id, after=self._seen):
+                self._seen = event["sequence"]
+                say_json(event) if self.as_json else screen().print(event_line(event), overflow="fold")
+            if run["status"] in ENDED:
+                return run
+            waits = run["status"] == "awaiting_approval" and await self._someone_must_speak()
+            if self.drives and not waits:
+                self._drive()
+            await self.door.pause_between_looks()
+
+    async def stop(self) -> None:
+        """End the work of this process on the run; what was begun is parked."""
+        if self._driving is not None:
+            self._driving.cancel()
+            await asyncio.gather(self._driving, return_exceptions=True)
+
+    def _drive(self) -> None:
+        if self._driving is None or self._driving.done():
+            if self._driving is not None:
+                self._driving.result()  # what went wrong there is said here
+            self._driving = asyncio.create_task(self.door.drive(self.run_id))
+
+    async def _someone_must_speak(self) -> bool:
+        pending = await self.door.pending()
+        asked = [one for one in pending["approvals"] if one["runId"] == self.run_id]
+        unknown = [one for one in pending["unknownSteps"] if one["sessionId"] == self.run_id]
+        for one in unknown:
+            if self._first(one["step"]["stepId"]) and not self.as_json:
+                hint(f"Step {one['stepNumber']}: nobody knows whether it happened. Look there, then say it:")
+                hint(f"  opsagent resolve {self.run_id[:8]} {one['stepNumber']} happened|not_happened|aborted")
+        for one in asked:
+            if self._first(one["approvalId"]) and not self.as_json:
+                await self._put(one)
+        return bool(asked or unknown)
+
+    def _first(self, name: str) -> bool:
+        first = name not in self._said
+        self._said.add(name)
+        return first
+
+    async def _put(self, asked: Json) -> None:
+        show_question(asked, self.door.now())
+        if not at_terminal():
+            name = place_of(asked)
+            hint(f"It waits for a person: opsagent approve {name}   (or: opsagent reject {name})")
+            return
+        answer = await says_yes("Do it?")
+        if answer is not None:
+            await self.door.decide(asked, grant=answer, notes="")

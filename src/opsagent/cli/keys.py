@@ -38,10 +38,10 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key. Its text is shown once, here, and kept nowhere."""
-    holder = person if person is not None else role in {Role.APPROVER, Role.ADMIN}
+    holder = person if person is not None else Role(role) in {Role.APPROVER, Role.ADMIN}
 
     async def work(door: Door) -> Exit | None:
-        if role == Role.APPROVER and not holder:
+        if Role(role) is Role.APPROVER and not holder:
             raise InputError("A service cannot approve.", fix="Use --person, or the role operator.")
         kind = PrincipalKind.PERSON if holder else PrincipalKind.SERVICE
         new = await door.create_key(role=role, kind=kind.value, name=name or f"{role} key")

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from opsagent.adapters.clock import SystemClock
 from opsagent.bootstrap import build
 from opsagent.cli.local_catalogue import LocalCatalogue
 from opsagent.cli.options import Place
@@ -39,7 +38,7 @@ class LocalDoor(LocalCatalogue):
 
     async def pause_between_looks(self) -> None:
         """A moment."""
-        await SystemClock().sleep(LOOK_EVERY_S)
+        await self.app.clock.sleep(LOOK_EVERY_S)
 
     async def submit(self, task: str, **fields: object) -> Json:
         """Store a run."""
@@ -82,9 +81,7 @@ class LocalDoor(LocalCatalogue):
 
     async def events(self, run_id: str, *, after: int = 0) -> Sequence[Json]:
         """The timeline after a sequence number."""
-        found = await self.app.stores.journal.events(
-            self.principal.tenant, run_id, after=after, limit=EVENTS_AT_ONCE
-        )
+        found = await self.app.stores.journal.events(self.principal.tenant, run_id, after=after, limit=EVENTS_AT_ONCE)
         return [dict(views.event_json(event, look=True)) for event in found]
 
     async def cancel(self, run_id: str) -> Json:
@@ -140,6 +137,7 @@ class LocalDoor(LocalCatalogue):
         wanted = TicketStatus(status) if status else None
         page = await self.app.stores.tickets.list(self.principal.tenant, status=wanted, limit=limit)
         return dict(catalogue_views.ticket_list(page))
+
 
 @asynccontextmanager
 async def local_door(place: Place) -> AsyncIterator[LocalDoor]:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from opsagent.adapters.clock import SystemClock, SystemIds
 from opsagent.bootstrap import App
 from opsagent.domain.command import Command
 from opsagent.domain.connection import BUILT_IN_SANDBOX, Connection
@@ -36,7 +35,7 @@ class LocalCatalogue:
 
     def now(self) -> float:
         """Epoch seconds."""
-        return SystemClock().now()
+        return self.app.clock.now()
 
     async def runbooks(self) -> Sequence[Json]:
         """All runbooks by creation."""
@@ -74,7 +73,7 @@ class LocalCatalogue:
         body = checked(Registration, {key: value for key, value in fields.items() if key != "name"})
         now = self.now()
         connection = Connection(
-            id=SystemIds().uuid(),
+            id=self.app.ids.uuid(),
             tenant=self.principal.tenant,
             name=name,
             executor=body.executor,
@@ -101,7 +100,7 @@ class LocalCatalogue:
         if executor is None:
             known = ", ".join(sorted(self.app.executors))
             raise InputError(f"There is no executor {connection.executor}.", fix=f"Known here: {known}.")
-        trial = f"test-{SystemIds().uuid()}"
+        trial = f"test-{self.app.ids.uuid()}"
         command = Command(
             executor=connection.executor,
             text="true",
@@ -128,12 +127,19 @@ class LocalCatalogue:
 
     async def create_key(self, *, role: str, kind: str, name: str) -> Json:
         """Make a key; its text is returned once."""
-        from opsagent.cli.mint import mint
+        from opsagent.cli.mint import new_secret, row_of
         from opsagent.web.keys import KeyRequest
 
         body = checked(KeyRequest, {"role": role, "kind": kind, "name": name})
-        secret, key = mint(
-            SystemIds(), now=self.now(), tenant=self.principal.tenant, role=body.role, kind=body.kind, name=body.name
+        secret = new_secret(self.app.ids)
+        key = row_of(
+            secret,
+            key_id=self.app.ids.uuid(),
+            now=self.app.clock.now(),
+            tenant=self.principal.tenant,
+            role=body.role,
+            kind=body.kind,
+            name=body.name,
         )
         await self.app.stores.keys.put(key, self.principal.id)
         return {"secret": secret, **catalogue_views.key_json(key)}

@@ -7,15 +7,13 @@ from opsagent.ports.clock import Ids
 from opsagent.web.auth import KEY_PREFIX, sha256
 
 
-
-def mint(ids: Ids, *, now: float, tenant: str, role: Role, kind: PrincipalKind, name: str) -> tuple[str, ApiKey]:
-    """The key's text and its row. The text is 256 random bits behind a prefix that scanners for leaks can find."""
-    secret = KEY_PREFIX + ids.secret()
-    return secret, row_of(ids, secret, now=now, tenant=tenant, role=role, kind=kind, name=name)
+def new_secret(ids: Ids) -> str:
+    """A key's text: 256 random bits behind a prefix that scanners for leaked keys can find."""
+    return KEY_PREFIX + ids.secret()
 
 
-def row_of(ids: Ids, secret: str, *, now: float, tenant: str, role: Role, kind: PrincipalKind, name: str) -> ApiKey:
-    """The row of a key whose text is known already."""
+def row_of(secret: str, *, key_id: str, now: float, tenant: str, role: Role, kind: PrincipalKind, name: str) -> ApiKey:
+    """What the store keeps of a key: everything but its text."""
     return ApiKey(
-        id=ids.uuid(), tenant=tenant, role=role, kind=kind, name=name, secret_sha256=sha256(secret), created_at=now
+        id=key_id, tenant=tenant, role=role, kind=kind, name=name, secret_sha256=sha256(secret), created_at=now
     )

@@ -22,7 +22,8 @@ DataDir = Annotated[
 TenantName = Annotated[str, typer.Option("--tenant", metavar="NAME", help="Whose rows to see and change.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of words for people.")]
 RunId = Annotated[
-    str, typer.Argument(metavar="RUN", help="The run's id, or its beginning (4 characters or more).", show_default=False)
+    str,
+    typer.Argument(metavar="RUN", help="The run's id, or its beginning (4 characters or more).", show_default=False),
 ]
 
 

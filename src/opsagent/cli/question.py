@@ -23,7 +23,11 @@ _EFFECTS = (
     ("sensitive", "touches secrets"),
     ("reads", "reads"),
 )
-_REVERSIBLE = {True: "can be taken back", False: "can NOT be taken back", None: "nobody knows whether it can be taken back"}
+_REVERSIBLE = {
+    True: "can be taken back",
+    False: "can NOT be taken back",
+    None: "nobody knows whether it can be taken back",
+}
 
 
 def show_question(asked: Json, now: float, *, width: int | None = None) -> None:
@@ -44,7 +48,9 @@ def _lines(asked: Json, now: float) -> Iterator[Text]:
     manifest = asked["manifest"]
     head = Text(f"Step {asked['stepNumber']} of run {asked['runId'][:8]} asks", style="bold yellow")
     yield head.append(f"  {remaining(asked['expiresAt'], now)}", style="dim")
-    yield Text("It would, as far as that is proven" if manifest["proof"] == "effect" else "What is known of it", style="bold")
+    yield Text(
+        "It would, as far as that is proven" if manifest["proof"] == "effect" else "What is known of it", style="bold"
+    )
     told = False
     for key, words in _EFFECTS:
         if manifest[key]:

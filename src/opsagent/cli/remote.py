@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 
-from opsagent.adapters.clock import SystemClock
 from opsagent.cli.admin_key import read_admin_key
 from opsagent.cli.folder import Server
 from opsagent.cli.options import Place
+from opsagent.cli.outfit import clock
 from opsagent.cli.problem import error_of
 from opsagent.errors import UnavailableError
 
@@ -38,11 +38,11 @@ class RemoteDoor:
 
     def now(self) -> float:
         """Epoch seconds."""
-        return SystemClock().now()
+        return clock().now()
 
     async def pause_between_looks(self) -> None:
         """A moment."""
-        await SystemClock().sleep(LOOK_EVERY_S)
+        await clock().sleep(LOOK_EVERY_S)
 
     async def submit(self, task: str, **fields: object) -> Json:
         """Store a run."""

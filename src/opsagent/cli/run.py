@@ -25,9 +25,7 @@ def run(
         bool, typer.Option("--follow", "-f", help="Stay, show what happens, and ask here where a person must decide.")
     ] = False,
     runbook: Annotated[str, typer.Option("--runbook", help="Follow this one.", show_default=False)] = "",
-    connection: Annotated[
-        str, typer.Option("--connection", help="Work on this target only.", show_default=False)
-    ] = "",
+    connection: Annotated[str, typer.Option("--connection", help="Work on this target only.", show_default=False)] = "",
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", metavar="K=V", help="A value the runbook asks for.")
     ] = None,

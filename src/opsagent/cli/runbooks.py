@@ -52,7 +52,9 @@ def add(
                 refused = True
                 complain(error, as_json=as_json)
                 continue
-            say_json(stored) if as_json else say(f"{stored['runbookId']}: {stored['title']} (version {stored['revision']})")
+            say_json(stored) if as_json else say(
+                f"{stored['runbookId']}: {stored['title']} (version {stored['revision']})"
+            )
         return Exit.FAILED if refused else None
 
     perform(Place(data_dir=data_dir, tenant=tenant, as_json=as_json), work)
@@ -62,15 +64,15 @@ def check(paths: Paths = None, *, as_json: AsJson = False) -> None:
     """Read runbooks and say what is wrong with them; nothing is stored."""
 
     async def work() -> Exit:
-        from opsagent.adapters.knowledge.markdown import parse_runbook
+        from opsagent.cli.outfit import runbook_parser
 
-        texts = _texts(paths or [])
+        texts, parse = _texts(paths or []), runbook_parser()
         if not texts:
             raise InputError("No runbook was named.", fix="Name a Markdown file or a folder of them.")
         refused = False
         for text, path in texts:
             try:
-                found = parse_runbook(text, path=path, tenant=DEFAULT_TENANT)
+                found = parse(text, path)
             except RunbookError as error:
                 refused = True
                 complain(error, as_json=as_json)
@@ -95,7 +97,9 @@ def list_all(*, data_dir: DataDir = None, tenant: TenantName = DEFAULT_TENANT, a
         elif not found:
             say("No runbooks yet. Add those that come with OpsAgent: opsagent runbooks add --shipped")
         else:
-            rows = [(one["runbookId"], one["revision"], ", ".join(one.get("alerts") or []), one["title"]) for one in found]
+            rows = [
+                (one["runbookId"], one["revision"], ", ".join(one.get("alerts") or []), one["title"]) for one in found
+            ]
             table(("id", "version", "alerts", "title"), rows, wide="title")
         return None
 
@@ -152,7 +156,11 @@ def _say_found(found: dict[str, Any]) -> None:
     if not found["fits"]:
         say("No runbook fits." + (" The nearest:" if found["results"] else ""))
     if found["results"]:
-        table(("id", "score", "why"), [(one["id"], f"{one['score']:.2f}", one["why"]) for one in found["results"]], wide="why")
+        table(
+            ("id", "score", "why"),
+            [(one["id"], f"{one['score']:.2f}", one["why"]) for one in found["results"]],
+            wide="why",
+        )
 
 
 def _texts(paths: Iterable[Path]) -> list[tuple[str, str]]:
@@ -175,6 +183,6 @@ def _texts(paths: Iterable[Path]) -> list[tuple[str, str]]:
 
 
 def _shipped() -> list[tuple[str, str]]:
-    from opsagent.adapters.knowledge.pack import shipped
+    from opsagent.cli.outfit import shipped_runbooks
 
-    return [(one.source, one.path or f"{one.id}.md") for one in shipped()]
+    return [(one.source, one.path or f"{one.id}.md") for one in shipped_runbooks()]

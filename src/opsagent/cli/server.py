@@ -11,20 +11,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
+from fastapi import FastAPI
 
-from opsagent.adapters.clock import SystemClock, SystemIds
-from opsagent.adapters.datafolder import ServerInfo, remove_server, write_server
 from opsagent.bootstrap import App, build
 from opsagent.cli.acting import describe
 from opsagent.cli.admin_key import ensure_admin_key
 from opsagent.cli.exits import Exit
+from opsagent.cli.outfit import ServerInfo, remove_server, write_server
 from opsagent.cli.screen import hint, say, say_json
 from opsagent.domain.identity import DEFAULT_TENANT
 from opsagent.errors import ConfigurationError
 from opsagent.settings import Settings
+from opsagent.web.server import Server
 
-STOP_WITHIN_S = 10  # for open requests; then their connections are closed
 _BACKLOG = 2048
 
 
@@ -39,7 +38,7 @@ class Serving:
         """Serve until a signal. FolderInUse, ConfigurationError, PolicyUnloadable, StoreUnavailable before that."""
         async with build(self.settings) as app:
             folder = self.settings.server.data_dir
-            key_file = await ensure_admin_key(folder, app.stores.keys, SystemClock(), SystemIds())
+            key_file = await ensure_admin_key(folder, app.stores.keys, app.clock, app.ids)
             with bound(self.settings.server.host, self.settings.server.port) as listening:
                 info = write_server(folder, host=self.settings.server.host, port=listening.getsockname()[1])
                 try:
@@ -51,16 +50,7 @@ class Serving:
         return Exit.OK
 
     async def _serve(self, app: App, listening: socket.socket, info: ServerInfo, key_file: Path) -> None:
-        config = uvicorn.Config(
-            app.web(),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=STOP_WITHIN_S,
-            backlog=_BACKLOG,
-        )
-        server = _Server(config)
+        server = _Server(app.web(), host=info.host, port=info.port)
         announcing = asyncio.create_task(self._announce(app, server, info, key_file))
         with _signals(server.stop):
             await server.serve(sockets=[listening])
@@ -87,11 +77,11 @@ class Serving:
             )
 
 
-class _Server(uvicorn.Server):
-    """uvicorn, with the signals left to us: its own handling ends the process before the workers have stopped."""
+class _Server(Server):
+    """The web's server, with the signals left to us: uvicorn's handling ends the process before the workers stop."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
+    def __init__(self, app: FastAPI, *, host: str, port: int) -> None:
+        super().__init__(app, host=host, port=port)
         self.listening = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

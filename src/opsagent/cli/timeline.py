@@ -174,7 +174,9 @@ def _outcome(outcome: Json) -> Iterator[Text]:
         yield Text(f"    | {one}", style="dim")
     if len(lines) > OUTPUT_LINES or outcome["truncated"]:
         more = max(0, len(lines) - OUTPUT_LINES)
-        yield Text(f"    | ... {more} more lines" + (", and more in the artifact" if outcome["artifact"] else ""), style="dim")
+        yield Text(
+            f"    | ... {more} more lines" + (", and more in the artifact" if outcome["artifact"] else ""), style="dim"
+        )
 
 
 def _timeline(events: Sequence[Json]) -> Iterator[Text]:

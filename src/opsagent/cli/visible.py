@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
-from opsagent.adapters.visible import visible as escaped
+import unicodedata
+
+# Cc control, Cf format (bidirectional marks, zero-width), Cs surrogates, Co private use, Zl/Zp line and paragraph ends
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_BLANK = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"
+)  # drawn as nothing although they count as letters or marks
 
 
 def visible(text: object, *, lines: bool = False) -> str:
-    """`text` with control, bidirectional and zero-width characters as escapes; `lines` keeps newlines and tabs."""
-    return escaped(str(text), lines=lines)
+    r"""`text` with control, bidirectional and zero-width characters as escapes (`\x1b`, `\u202e`).
+
+    With `lines`, line feeds stay and tabs become four spaces: for blocks of output.
+    """
+    words = str(text)
+    if words.isascii() and words.isprintable():
+        return words
+    return "".join(_shown(character, lines=lines) for character in words)
 
 
 def one_line(text: object, limit: int = 0) -> str:
     """`text` on one line, white space folded, cut to `limit` characters with an ellipsis (0: not cut)."""
     folded = visible(" ".join(str(text).split()))
     return folded if not limit or len(folded) <= limit else folded[: max(1, limit - 1)].rstrip() + "…"
+
+
+def _shown(character: str, *, lines: bool) -> str:
+    if lines and character == "\n":
+        return character
+    if lines and character == "\t":
+        return "    "
+    if unicodedata.category(character) not in _HIDDEN and character not in _BLANK:
+        return character
+    code = ord(character)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

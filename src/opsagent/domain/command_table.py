@@ -67,7 +67,8 @@ class Wrap(StrEnum):
 class CommandTable:
     """One command, or one sub-command.
 
-    `style` is how options are written: `getopt` (-abc, --long), `single` (-long), `none` (every word is data).
+    `style` is how options are written: `getopt` (-abc, --long), `leading` (the same, only before the first argument),
+    `single` (-long), `none` (every word is data).
     `arguments` lists the positional words; True repeats it. `skips` is how many words stand before a wrapped command.
     `bare` says what happens when there is no argument at all. `asks` says why it is never proven to read.
     """

@@ -40,6 +40,8 @@ async def tools(drive: Drive) -> None:
         await propose_again(drive, step, "It did not happen.")
     elif step.status is StepStatus.ABORTED:
         await _give_up(drive, step, f"A person gave up on step {step.number}.")
+    elif step.command.connection_version != connection.version:
+        await drive.save(drive.go(Node.GUARD))
     else:
         await _start(drive, step, connection)
 

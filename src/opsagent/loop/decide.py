@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from opsagent.domain.approval import Approval, ApprovalStatus
@@ -79,7 +80,11 @@ async def guard(drive: Drive) -> None:  # noqa: PLR0911 - one return per answer
     except NotFound as error:
         await _end(drive, RunStatus.FAILED, error.message)
         return
-    fresh = await judged(drive, step, connection)
+    try:
+        fresh = await judged(drive, await _rendered(drive, step, connection), connection)
+    except InputError as error:
+        await refuse(drive, step, error.message)
+        return
     if step.approval_id:
         await _answered(drive, step, fresh, connection)
         return
@@ -103,7 +108,7 @@ async def guard(drive: Drive) -> None:  # noqa: PLR0911 - one return per answer
     await _ask(drive, fresh, connection)
 
 
-async def refuse(drive: Drive, step: Step, reason: str, *, approvals: tuple[Approval, ...] = ()) -> None:
+async def refuse(drive: Drive, step: Step, reason: str, *, approvals: Sequence[Approval] = ()) -> None:
     """The step is not run; what that means for the run is decided in revise."""
     refused = step.move(StepStatus.REFUSED, drive.kit.clock.now())
     await drive.save(
@@ -127,12 +132,12 @@ async def _answered(drive: Drive, step: Step, fresh: Step, connection: Connectio
         await refuse(drive, step, "Nobody answered in time.", approvals=(expired,))
         return
     if fresh.digest != approval.digest:
-        await _ask_again(drive, step, approval, connection)
+        await _ask_again(drive, fresh, approval, connection)
         return
     if approval.status is ApprovalStatus.PENDING:
         await _park(drive, approval)
         return
-    if await _healed(drive, fresh, approval):
+    if await _healed(drive, fresh):
         return
     said = f"Approved by {approval.decided_by}" + (f": {approval.notes}" if approval.notes else ".")
     await drive.save(
@@ -140,17 +145,18 @@ async def _answered(drive: Drive, step: Step, fresh: Step, connection: Connectio
     )
 
 
-async def _ask(drive: Drive, step: Step, connection: Connection, *withdrawn: Approval) -> None:
+async def _ask(
+    drive: Drive, step: Step, connection: Connection, *, again: bool = False, withdrawn: Sequence[Approval] = ()
+) -> None:
     runbook = await drive.runbook()
     title = runbook.title if runbook else drive.run.task
     waiting, approval = drive.kit.ask(drive.run, step, connection, title=title)
     verdict = _verdict(step)
     now = drive.kit.clock.now()
     events = [_verdict_event(drive, waiting)]
-    events += [
-        drive.event(EventType.APPROVAL, Node.GUARD, "The effect changed after it was asked about; it is asked again.")
-        for _ in withdrawn
-    ]
+    if again:
+        changed = "The effect changed after it was asked about; it is asked again."
+        events.append(drive.event(EventType.APPROVAL, Node.GUARD, changed, step=waiting))
     events.append(drive.event(EventType.APPROVAL, Node.GUARD, f"Waiting for a person: {verdict.reason}", step=waiting))
     await drive.save(
         drive.go(Node.GUARD).park(now, until=approval.expires_at),
@@ -162,28 +168,28 @@ async def _ask(drive: Drive, step: Step, connection: Connection, *withdrawn: App
     drive.parked = True
 
 
-async def _ask_again(drive: Drive, step: Step, approval: Approval, connection: Connection) -> None:
-    """Something that shapes the effect has changed: render it anew, judge it anew, ask anew."""
-    gone = replace(approval, status=ApprovalStatus.WITHDRAWN, notes="the effect changed after it was asked about")
-    template = await _template(drive, step)
-    try:
-        values = await drive.values(connection)
-        rendered = drive.kit.propose(drive.run, template, connection, drive.steps, values) if template else step
-    except InputError as error:
-        await refuse(drive, step, error.message, approvals=(gone,))
-        return
-    anew = replace(
-        step,
-        command=replace(rendered.command, connection_version=connection.version),
-        approval_id="",
-        attempt=step.attempt + 1,
+async def _ask_again(drive: Drive, fresh: Step, approval: Approval, connection: Connection) -> None:
+    """Something that shapes the effect has changed: it is a new attempt, judged and asked anew."""
+    gone = (
+        () if approval.status is not ApprovalStatus.PENDING else (replace(approval, status=ApprovalStatus.WITHDRAWN),)
     )
-    fresh = await judged(drive, anew, connection)
-    verdict = _verdict(fresh)
+    anew = await judged(drive, replace(fresh, approval_id="", attempt=fresh.attempt + 1), connection)
+    verdict = _verdict(anew)
     if verdict.decision is Decision.DENY:
-        await refuse(drive, fresh, f"Denied by rule {verdict.rule}: {verdict.reason}", approvals=(gone,))
+        await refuse(drive, anew, f"Denied by rule {verdict.rule}: {verdict.reason}", approvals=gone)
         return
-    await _ask(drive, fresh, connection, gone)
+    await _ask(drive, anew, connection, again=True, withdrawn=gone)
+
+
+async def _rendered(drive: Drive, step: Step, connection: Connection) -> Step:
+    """The step as it reads now: rendered anew when its target was registered anew. InputError."""
+    if step.command.connection_version == connection.version:
+        return step
+    template = await _template(drive, step)
+    if template is None:
+        return replace(step, command=replace(step.command, connection_version=connection.version))
+    anew = drive.kit.propose(drive.run, template, connection, drive.steps, await drive.values(connection))
+    return replace(step, command=anew.command, save=anew.save, probe=anew.probe)
 
 
 async def _template(drive: Drive, step: Step) -> RunbookStep | None:
@@ -198,7 +204,7 @@ async def _park(drive: Drive, approval: Approval) -> None:
     drive.parked = True
 
 
-async def _healed(drive: Drive, step: Step, *approvals: Approval) -> bool:
+async def _healed(drive: Drive, step: Step) -> bool:
     """Measure the opening condition once more before an effect; healthy means there is nothing left to do."""
     runbook = await drive.runbook()
     check = runbook.measure_for(drive.run.alert) if runbook and step.phase is Phase.MITIGATION else None
@@ -214,7 +220,6 @@ async def _healed(drive: Drive, step: Step, *approvals: Approval) -> bool:
     await drive.save(
         drive.go(drive.after_effects(), reason=word, verified=verified),
         steps=(skipped,),
-        approvals=[replace(one, status=ApprovalStatus.WITHDRAWN, notes="the condition has gone") for one in approvals],
         events=(drive.event(EventType.APPROVAL, Node.GUARD, word, step=skipped),),
         audit=(drive.audit("step.not_needed", skipped),),
     )

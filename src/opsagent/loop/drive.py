@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from opsagent.domain.approval import Approval
@@ -32,7 +32,10 @@ from opsagent.stages.propose import Propose
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kit:
-    """What the nodes work with: the stages, the stores and the reasoner. One for all runs of a process."""
+    """What the nodes work with: the stages, the stores and the reasoner. One for all runs of a process.
+
+    `told` hurries the outbox when a notice was stored.
+    """
 
     stores: Stores
     clock: Clock
@@ -46,6 +49,7 @@ class Kit:
     execute: Execute
     close: Close
     limits: Limits
+    told: Callable[[], None]
     slots: dict[tuple[str, str], asyncio.Semaphore] = field(default_factory=dict)
 
     def slot(self, tenant: str, target: str) -> asyncio.Semaphore:
@@ -94,6 +98,8 @@ class Drive:
         for step in steps:
             self._hold(step)
         self.kit.live.changed(run.tenant, run.id)
+        if notices:
+            self.kit.told()
         return self.run
 
     def _hold(self, step: Step) -> None:

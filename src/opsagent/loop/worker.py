@@ -63,6 +63,11 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def idle(self) -> None:
+        """Return once no run is being driven here."""
+        while self._driving:
+            await asyncio.wait(list(self._driving.values()))
+
     async def drive(self, tenant: str, run_id: str) -> bool:
         """Claim one run and drive it until it parks or ends; False when somebody else holds it or it is not open."""
         claimed = await self.kit.stores.runs.claim(tenant, run_id, self.config.name, self.config.lease_s)

@@ -41,9 +41,10 @@ def _read_yaml(path: Path, *, required: bool) -> dict[object, object]:
         raise ConfigurationError(
             f"The configuration file {path} does not exist.", fix="Create it, or unset OPSAGENT_CONFIG."
         ) from None
-    except OSError as problem:
+    except (OSError, ValueError) as problem:  # ValueError: a NUL in the path
+        why = problem.strerror if isinstance(problem, OSError) else problem
         raise ConfigurationError(
-            f"The configuration file {path} cannot be read: {problem.strerror}.",
+            f"The configuration file {str(path)!r} cannot be read: {why}.",
             fix="Mend its rights, or move it away.",
         ) from None
     if len(raw) > MAX_FILE_BYTES:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from opsagent.domain.command import Command, Reach
 from opsagent.domain.connection import Connection
-from opsagent.domain.manifest import Manifest, Proof, Verdict
+from opsagent.domain.manifest import Decision, Manifest, Proof, Verdict
 from opsagent.domain.policy import Policy, judge
 from opsagent.ports.analyser import Analyser
 from opsagent.ports.files import FileHashes
@@ -23,12 +23,16 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge:
-    """Analyser, then policy. `backend` tells which sandbox backend a local command would run under."""
+    """Analyser, then policy. `backend` tells which sandbox backend a local command would run under.
+
+    `host_reach` is the installation admin's switch for connections that reach this machine.
+    """
 
     analysers: Mapping[str, Analyser]
     policy: Policy
     hashes: FileHashes
     backend: Callable[[str], str]
+    host_reach: bool
 
     async def __call__(self, command: Command, connection: Connection, *, scope: Sequence[str]) -> Judged:
         """Judge the very object that would be executed. Never raises for a bad command: that is a verdict."""
@@ -39,6 +43,8 @@ class Judge:
             writable=tuple(sorted({*manifest.writes, *manifest.deletes})),
             files=await self.hashes(manifest.executes, connection) if manifest.executes else (),
         )
+        if connection.reach is Reach.HOST and not self.host_reach:
+            return Judged(command=finished, verdict=_host_is_off(manifest))
         verdict = judge(
             self.policy,
             manifest,
@@ -74,6 +80,11 @@ class Judge:
     async def _manifest(self, command: Command, connection: Connection) -> Manifest:
         analyser = self.analysers.get(command.executor)
         return await analyser.analyse(command, connection) if analyser else _unanalysed(command.executor)
+
+
+def _host_is_off(manifest: Manifest) -> Verdict:
+    reason = "Connections that reach this machine are switched off; its admin sets OPSAGENT_HOST_REACH=true."
+    return Verdict(decision=Decision.DENY, rule="host-reach-off", reason=reason, manifest=manifest)
 
 
 def _unanalysed(executor: str) -> Manifest:

@@ -106,7 +106,7 @@ async def read_json(request: Request, model: type[M], *, optional: bool = False)
         found = error.errors(include_url=False, include_input=False)
         if found[0]["type"] == "json_invalid":
             raise Malformed(
-                f"The body is not JSON: {found[0].get('ctx', {}).get('error', 'it cannot be read')}.",
+                f"The body cannot be read as JSON: {found[0].get('ctx', {}).get('error', 'it cannot be read')}.",
                 fix="Send one JSON object in UTF-8.",
             ) from None
         known = [field.alias or name for name, field in model.model_fields.items()]

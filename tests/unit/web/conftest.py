@@ -1,9 +1,9 @@
-"""The doors over a real Agent on stores in memory; the judge alone is built by the tests that ask it."""
+"""The doors over a real Agent on stores in memory."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import httpx
@@ -13,11 +13,14 @@ from prometheus_client import CollectorRegistry
 
 from opsagent.adapters.alertmanager.config import AlertmanagerConfig
 from opsagent.adapters.alertmanager.source import AlertmanagerSource
+from opsagent.adapters.analysers.shell.analyser import ShellAnalyser, ShellAnalyserConfig
 from opsagent.adapters.clock import SystemClock, SystemIds
 from opsagent.adapters.dispatch.inprocess import InProcessDispatch
+from opsagent.adapters.executors.local.hashes import LocalFileHashes
 from opsagent.adapters.knowledge.fts5 import Fts5Index
 from opsagent.adapters.knowledge.markdown import parse_runbook
 from opsagent.adapters.live import LiveHub
+from opsagent.adapters.policy_files import load_policy
 from opsagent.adapters.stores.memory import open_memory
 from opsagent.domain.approval import Approval
 from opsagent.domain.command import Command, OutsideSpan, digest
@@ -25,11 +28,13 @@ from opsagent.domain.event import EventType, RunEvent
 from opsagent.domain.identity import ApiKey, PrincipalKind, Role
 from opsagent.domain.manifest import Decision, Manifest, Proof, Verdict
 from opsagent.domain.outcome import Outcome
+from opsagent.domain.policy import Policy
 from opsagent.domain.run import Node, Run, RunResult, RunStatus, Source
 from opsagent.domain.runbook import Phase
 from opsagent.domain.step import Step, StepStatus
 from opsagent.domain.trigger import Trigger
 from opsagent.loop.agent import Agent
+from opsagent.ports.analyser import Analyser
 from opsagent.ports.stores import Change, Lease
 from opsagent.stages.accept import Accept
 from opsagent.stages.correlate import Correlate
@@ -180,8 +185,21 @@ async def _ready() -> Readiness:
     return Readiness(ready=True)
 
 
-async def _hashes(paths: Sequence[str], _connection: object) -> tuple[tuple[str, str], ...]:
-    return tuple((path, "absent") for path in sorted(paths))
+def _judge(policy: Policy, analysers: Mapping[str, Analyser]) -> Judge:
+    return Judge(
+        analysers=analysers,
+        policy=policy,
+        hashes=LocalFileHashes(),
+        backend=lambda _executor: "bubblewrap",
+        host_reach=True,
+    )
+
+
+@pytest.fixture
+def shipped_judge() -> Judge:
+    """The judge of a new installation; most tests ask no judge and do without its tables."""
+    policy, tables = load_policy(None, None)
+    return _judge(policy, {"shell": ShellAnalyser(ShellAnalyserConfig(), tables)})
 
 
 MakeWeb = Callable[..., Awaitable[Web]]
@@ -210,7 +228,7 @@ async def make_web() -> AsyncIterator[MakeWeb]:
                 runs=stores.runs, runbooks=stores.runbooks, connections=stores.connections, clock=clock, ids=ids
             ),
             correlate=Correlate(tickets=stores.tickets, connections=stores.connections, clock=clock, ids=ids),
-            judge=judge or Judge(analysers={}, policy=None, hashes=_hashes, backend=lambda _executor: "none"),
+            judge=judge or _judge(Policy(version="empty"), {}),
             index=Fts5Index(None),
             parse_runbook=lambda text, path, tenant: parse_runbook(text, path=path, tenant=tenant),
             dispatch=InProcessDispatch(clock),
@@ -255,3 +273,8 @@ async def make_web() -> AsyncIterator[MakeWeb]:
 @pytest.fixture
 async def web(make_web: MakeWeb) -> Web:
     return await make_web()
+
+
+@pytest.fixture
+def runbook_text() -> str:
+    return RUNBOOK

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from opsagent.adapters.knowledge.ranking import rank
-from opsagent.adapters.knowledge.words import MAX_QUERY_CHARS, exact_name, query_terms, search_words
+from opsagent.adapters.knowledge.words import MAX_QUERY_CHARS, compound_names, exact_name, query_terms, search_words
 from opsagent.domain.runbook import Runbook
 from opsagent.errors import StoreUnavailable
 from opsagent.ports.index import Found, Hit
@@ -112,13 +112,14 @@ class Fts5Index:
     def _search(self, tenant: str, query: str, limit: int) -> Found:
         shown = query[:MAX_QUERY_CHARS]
         with self._tenant(tenant) as database:
-            exact = _exact(database, query)
+            exact = _exact(database, exact_name(query), exact=True)
+            named = [hit for name in compound_names(query) for hit in _exact(database, name, exact=False)]
             ranked, fits = rank(database, query_terms(query))
-        seen = {hit.id for hit in exact}
-        above = ranked[0].score if ranked else 0.0
-        hits = [Hit(id=hit.id, score=above + hit.score, why=hit.why, exact=True) for hit in exact]
-        hits += [hit for hit in ranked if hit.id not in seen]
-        return Found(query=shown, fits=bool(exact) or fits, hits=tuple(hits[: max(0, limit)]))
+        best: dict[str, Hit] = {}
+        for hit in (*exact, *named, *ranked):
+            best.setdefault(hit.id, hit)
+        hits = tuple(best.values())[: max(0, limit)]
+        return Found(query=shown, fits=bool(exact or named) or fits, hits=hits)
 
 
 def _usable(path: Path | None) -> sqlite3.Connection | None:
@@ -160,13 +161,15 @@ def _fill(database: sqlite3.Connection, revision: int, runbooks: Sequence[Runboo
     database.execute("UPDATE state SET revision = ?", (revision,))
 
 
-def _exact(database: sqlite3.Connection, query: str) -> list[Hit]:
-    name = exact_name(query)
+def _exact(database: sqlite3.Connection, name: str, *, exact: bool) -> list[Hit]:
+    """The runbooks of that name: above every ranked one, and exact when the name is the whole query."""
     rows = database.execute(
         "SELECT r.id, n.why FROM names n JOIN runbooks r ON r.rowid = n.rowid_of WHERE n.name = ? ORDER BY r.rowid",
         (name.encode("utf-8", "replace").decode(),),
     )
     found: dict[str, Hit] = {}
     for identity, why in rows if name else ():
-        found.setdefault(identity, Hit(id=identity, score=1.0, why=f"`{name[:80]}` is {why}", exact=True))
+        found.setdefault(
+            identity, Hit(id=identity, score=3.0 if exact else 2.0, why=f"`{name[:80]}` is {why}", exact=exact)
+        )
     return list(found.values())

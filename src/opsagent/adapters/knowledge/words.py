@@ -10,13 +10,13 @@ MAX_TERMS = 24
 _WORD = re.compile(r"[^\W_]+")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+[a-z]{2,}|[0-9]+|[^\W_A-Za-z0-9]+")
 _EMPTY_WORDS = (
-    "a about after again all also am an and any are as at be been before being but by can cannot could did do does done "
-    "for from get gets getting go goes got had has have he help her here his how i if in into is it its just keep keeps "
-    "let like made make makes many me more most my need no not now of off on one only or our out over please seem seems "
-    "she should since so some still such than that the their them then there these they this those to too up us use used "
-    "very want was we were what when where which while who why will with would you your "
-    "alert alerts instance labels value severity warning critical firing problem issue error errors fix happened today "
-    "currently something wrong running runs run almost really someone says say"
+    "a about after again all also am an and any are as at be been before being but by can cannot could did do "
+    "does done for from get gets getting go goes got had has have he help her here his how i if in into is it its "
+    "just keep keeps let like made make makes me more most my need no not now of off on one only or our out "
+    "over please seem seems she should since so some still such than that the their them then there these they "
+    "this those to up us use used very want was we were what when where which while who why will with would "
+    "you your alert alerts instance labels value severity warning critical firing problem issue error errors fix "
+    "happened today currently something wrong running runs run almost really someone says say"
 )
 EMPTY = frozenset(_EMPTY_WORDS.split())
 _SAME: dict[str, str] = {
@@ -59,11 +59,22 @@ def query_terms(query: str) -> list[str]:
     for word in _WORD.findall(query[:MAX_QUERY_CHARS]):
         for part in _PARTS.findall(word) or [word]:
             lowered = _SAME.get(part.lower(), part.lower())
-            if lowered not in EMPTY and lowered not in terms and (len(lowered) > 1 or not lowered.isascii()):
+            if lowered not in terms and _tells(lowered):
                 terms.append(lowered[:64])
         if len(terms) >= MAX_TERMS:
             break
     return terms[:MAX_TERMS]
+
+
+def compound_names(query: str) -> list[str]:
+    """The words of a query that look like names of alerts: several parts in one word, such as HostOutOfMemory."""
+    words = dict.fromkeys(_WORD.findall(query[:MAX_QUERY_CHARS]))
+    return [word.casefold() for word in words if len(_PARTS.findall(word)) > 1][:MAX_TERMS]
+
+
+def _tells(word: str) -> bool:
+    """Whether a word says something: no filler, no single letter, no small number (a share, a count)."""
+    return word not in EMPTY and (len(word) > (2 if word.isdigit() else 1) or not word.isascii())
 
 
 def exact_name(text: str) -> str:

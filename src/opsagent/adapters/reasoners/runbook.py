@@ -144,11 +144,15 @@ def _stop(step: Step) -> str:
 def _next(step: RunbookStep, situation: Situation) -> Move:
     if not holds(step.when, situation.steps):
         return Skip(step=step, why=f"Passed over: it runs only when {describe(step.when)}.")
-    declared = {parameter.name for parameter in situation.runbook.parameters} if situation.runbook else set()
+    declared = situation.runbook.parameters if situation.runbook else ()
+    given = {*situation.run.parameters, *situation.run.captures}
+    given |= {parameter.name for parameter in declared if parameter.default is not None}
     for name in names(step.text):
-        known = name in declared or name in situation.run.captures or name.startswith(CONNECTION_PREFIX)
-        if not known:
-            return Skip(step=step, why=f"Passed over: no step before it found `{name}`.")
+        if name in given or name.startswith(CONNECTION_PREFIX):
+            continue
+        if any(parameter.name == name for parameter in declared):
+            return Skip(step=step, why=f"Passed over: it needs `{name}`, which was not given.")
+        return Skip(step=step, why=f"Passed over: no step before it found `{name}`.")
     return Proposal(step=step, why=step.why)
 
 

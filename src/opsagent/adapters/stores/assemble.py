@@ -17,11 +17,11 @@ from opsagent.adapters.stores.notices import SqlNotices
 from opsagent.adapters.stores.runbooks import SqlRunbooks
 from opsagent.adapters.stores.runs import SqlRuns
 from opsagent.adapters.stores.tickets import SqlTickets
-from opsagent.ports.clock import Clock
+from opsagent.ports.clock import Clock, Ids
 from opsagent.ports.stores import Stores
 
 
-def assemble(engine: Engine, clock: Clock, read_audit_key: Callable[[], bytes], name: str) -> Stores:
+def assemble(engine: Engine, clock: Clock, ids: Ids, read_audit_key: Callable[[], bytes], name: str) -> Stores:
     """All stores over `engine`; usable after `housekeeping.open()`, which makes the audit key readable."""
     chain = Chain(read_audit_key)
     return Stores(
@@ -31,7 +31,7 @@ def assemble(engine: Engine, clock: Clock, read_audit_key: Callable[[], bytes], 
         control=SqlControl(engine, clock, chain),
         tickets=SqlTickets(engine, clock, chain),
         runbooks=SqlRunbooks(engine, clock, chain),
-        connections=SqlConnections(engine, clock, chain),
+        connections=SqlConnections(engine, clock, ids, chain),
         keys=SqlKeys(engine, clock, chain),
         notices=SqlNotices(engine, clock),
         audit=SqlAudit(engine, chain),

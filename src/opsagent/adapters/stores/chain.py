@@ -15,7 +15,6 @@ from opsagent.adapters.stores.tables import audit
 from opsagent.domain.event import AuditEntry
 from opsagent.errors import InputError
 
-
 # Statements that every step of every run executes are built once: building one costs more than SQLite takes for it.
 _LAST = (
     select(audit.c.sequence, audit.c.hash)

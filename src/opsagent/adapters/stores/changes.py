@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Integer, and_, bindparam, case, not_, select, update
+from sqlalchemy import Connection, Integer, and_, bindparam, case, not_, or_, select, update
 
 from opsagent.adapters.stores.approval_rows import save_approvals, withdraw_pending
 from opsagent.adapters.stores.chain import Chain
@@ -160,8 +160,8 @@ def _save_steps(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _not_resolved(new: Any) -> Any:
-    resolved = and_(steps.c.status.in_(_RESOLVED), new.status == StepStatus.UNKNOWN.value)
-    return and_(steps.c.run_id == new.run_id, not_(resolved))
+    resolved = or_(*[steps.c.status == status for status in _RESOLVED])  # IN does not go with several rows at once
+    return and_(steps.c.run_id == new.run_id, not_(and_(resolved, new.status == StepStatus.UNKNOWN.value)))
 
 
 def store_step(connection: Connection, step: Step) -> None:

@@ -18,21 +18,22 @@ from opsagent.adapters.stores.upsert import upsert
 from opsagent.domain.connection import BUILT_IN_SANDBOX, Connection
 from opsagent.domain.event import AuditEntry
 from opsagent.errors import InputError, NotFound
-from opsagent.ports.clock import Clock
+from opsagent.ports.clock import Clock, Ids
 
 
 class SqlConnections:
     """ConnectionStore over SQL. The sandbox is built in: it is always there and nobody changes it."""
 
-    def __init__(self, engine: Engine, clock: Clock, chain: Chain) -> None:
+    def __init__(self, engine: Engine, clock: Clock, ids: Ids, chain: Chain) -> None:
         self._engine = engine
         self._clock = clock
+        self._ids = ids
         self._chain = chain
 
     async def put(self, connection: Connection, by: str) -> Connection:
-        """Store it with an audit entry; an existing name keeps its id and gets version + 1. InputError, ConflictError.
+        """Store it with an audit entry; an existing name keeps its id and gets version + 1.
 
-        ConflictError when another connection has the id.
+        A new one without an id is given one. InputError for the sandbox; ConflictError when another has the id.
         """
         _refuse_sandbox(connection.name)
         _refuse_sandbox(connection.id)
@@ -42,7 +43,7 @@ class SqlConnections:
             row = _row(sql, connection.tenant, connection.name)
             stored = replace(
                 connection,
-                id=row.id if row else connection.id,
+                id=row.id if row else connection.id or self._ids.uuid(),
                 version=row.version + 1 if row else 1,
                 created_at=row.created_at if row and row.deleted_at is None else now,
                 updated_at=now,

@@ -44,11 +44,12 @@ class Engine(Protocol):
 def savepoint(connection: Connection, name: str) -> Iterator[None]:
     """A part of a transaction that may fail alone; plain statements cost half of what `begin_nested` does."""
     connection.exec_driver_sql(f"SAVEPOINT {name}")
+    whole = False
     try:
         yield
-    except BaseException:
+        whole = True
+    finally:
         # When the database has given up the whole transaction (a full disk) this fails too, and so does the write.
-        connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {name}")
+        if not whole:
+            connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {name}")
         connection.exec_driver_sql(f"RELEASE SAVEPOINT {name}")
-        raise
-    connection.exec_driver_sql(f"RELEASE SAVEPOINT {name}")

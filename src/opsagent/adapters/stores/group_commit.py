@@ -136,16 +136,11 @@ class GroupCommit:
         if self._check is not None:
             self._check()
         self._hit(batch, "before_begin")
-        transaction = connection.begin()
-        try:
+        with connection.begin():
             self._hit(batch, "after_begin")
             for job in batch:
                 self._attempt(job, connection)
             self._hit(batch, "before_commit")
-            transaction.commit()
-        except BaseException:
-            transaction.rollback()
-            raise
         self._hit(batch, "after_commit")
 
     def _attempt(self, job: _Job, connection: Connection) -> None:

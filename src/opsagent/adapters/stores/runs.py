@@ -22,7 +22,6 @@ from opsagent.errors import IdempotencyMismatch, IllegalMove, InputError, LeaseL
 from opsagent.ports.clock import Clock
 from opsagent.ports.stores import Change, DueRun, IdempotencyKey, Lease
 
-
 _FREE = or_(runs.c.lease_until.is_(None), runs.c.lease_until <= bindparam("now"))
 # A fence is given out once, so it alone tells; an ended or released run has no worker, so nobody holds it.
 _HELD = and_(OF_RUN, runs.c.fence == bindparam("of_fence"), runs.c.lease_worker == bindparam("of_worker"))

@@ -25,10 +25,10 @@ log = logging.getLogger("prober")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hook:
-    """Where to send alerts, and the intake key to show there (none: no key)."""
+    """Where to send alerts, and the secret to show there (none: without)."""
 
     url: str
-    key: str = ""
+    secret: str = ""
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:
@@ -94,8 +94,8 @@ def request(method: str, url: str, *, body: bytes = b"", headers: Mapping[str, s
 def tell(hook: Hook, body: Mapping[str, object]) -> bool:
     """Post one delivery; whether it was taken."""
     headers = {"Content-Type": "application/json", "User-Agent": "Alertmanager/0.28.0"}
-    if hook.key:
-        headers["Authorization"] = f"Bearer {hook.key}"
+    if hook.secret:
+        headers["Authorization"] = f"Bearer {hook.secret}"
     status = request("POST", hook.url, body=json.dumps(body).encode(), headers=headers)
     log.info("%s: told OpsAgent, it answered %d", body["status"], status)
     return 200 <= status < 300
@@ -132,7 +132,7 @@ def main() -> None:
     """Check until the parent is gone; with `--say`, send one alert with that summary, check nothing, and end."""
     parser = argparse.ArgumentParser(prog="prober", description=__doc__)
     parser.add_argument("--webhook", required=True)
-    parser.add_argument("--key-file", type=Path, help="a file with the intake key")
+    parser.add_argument("--secret-file", type=Path, help="a file with the secret alerts carry")
     parser.add_argument("--service", required=True)
     parser.add_argument("--url", default="")
     parser.add_argument("--every", type=float, default=0.5, help="seconds between checks")
@@ -140,7 +140,8 @@ def main() -> None:
     parser.add_argument("--say", default="")
     options = parser.parse_args()
     logging.basicConfig(filename=options.log, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    hook = Hook(url=options.webhook, key=options.key_file.read_text("utf-8").strip() if options.key_file else "")
+    secret = options.secret_file.read_text("utf-8").strip() if options.secret_file else ""
+    hook = Hook(url=options.webhook, secret=secret)
     if options.say:
         raise SystemExit(0 if tell(hook, delivery(options.service, options.say, starts_at=stamp())) else 1)
     ended = threading.Event()

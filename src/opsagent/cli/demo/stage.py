@@ -18,18 +18,14 @@ import uvicorn
 
 from opsagent.bootstrap import App, build
 from opsagent.cli.demo.shop import LOOK_S, SERVICE, Shop, program
+from opsagent.cli.person import person
 from opsagent.domain.command import Reach
 from opsagent.domain.connection import Connection
-from opsagent.domain.identity import DEFAULT_TENANT, Principal, PrincipalKind, Role
+from opsagent.domain.identity import DEFAULT_TENANT, Principal
 from opsagent.errors import ConfigurationError, UnavailableError
 from opsagent.settings import Settings
 
-PERSON = Principal(id="person:demo", tenant=DEFAULT_TENANT, role=Role.ADMIN, kind=PrincipalKind.PERSON)
-WRITTEN_FOR = "/opt/shop/democtl"  # where the runbook says democtl is; the demo writes the real place there
-POLICY = """\
-# What the demo's administrator knows about democtl: it may be looked with freely; its orders are asked about.
-commands:
-"""
+WRITTEN_FOR = "/opt/shop/democtl"  # where runbook and policy say democtl is; the demo writes the real place there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +43,11 @@ class Folders:
     def shop(self) -> Path:
         """The shop's folder."""
         return self.scratch / "shop"
+
+    @property
+    def hook_secret(self) -> Path:
+        """The file with the secret that alerts carry; the prober and OpsAgent know it."""
+        return self.scratch / "alertmanager.secret"
 
     @property
     def timelines(self) -> Path:
@@ -77,12 +78,13 @@ class Folders:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Everything is up: the app serves at `url`, the shop takes orders."""
+    """Everything is up: the app serves at `url`, the shop takes orders, `person` sits at the terminal."""
 
     app: App
     shop: Shop
     folders: Folders
     url: str
+    person: Principal
 
     @property
     def webhook(self) -> str:
@@ -91,17 +93,18 @@ class Stage:
 
     async def start_prober(self) -> None:
         """Let the prober watch the shop from outside."""
-        watching = ("--webhook", self.webhook, "--service", SERVICE, "--url", self.shop.health_url)
-        await self.shop.run_beside("prober", *watching, "--log", str(self.folders.scratch / "prober.log"))
+        await self.shop.run_beside("prober", *self._telling("prober"), "--url", self.shop.health_url)
 
     async def cry_wolf(self) -> None:
         """Somebody sends the alert although nothing is wrong. UnavailableError when it was not taken."""
-        said = ("--say", "a customer says the shop is down", "--log", str(self.folders.scratch / "somebody.log"))
-        somebody = await asyncio.create_subprocess_exec(
-            *program("prober", "--webhook", self.webhook, "--service", SERVICE, *said)
-        )
+        said = ("--say", "a customer says the shop is down")
+        somebody = await asyncio.create_subprocess_exec(*program("prober", *self._telling("somebody"), *said))
         if await somebody.wait():
-            raise UnavailableError("OpsAgent did not take the alert.", fix="Run the demo with --keep and look around.")
+            raise UnavailableError("OpsAgent did not take the alert.", fix="Run the demo again.")
+
+    def _telling(self, who: str) -> tuple[str, ...]:
+        secret = ("--secret-file", str(self.folders.hook_secret), "--log", str(self.folders.scratch / f"{who}.log"))
+        return ("--webhook", self.webhook, "--service", SERVICE, *secret)
 
 
 def demo_settings(folders: Folders, policy: Path) -> Settings:
@@ -110,6 +113,9 @@ def demo_settings(folders: Folders, policy: Path) -> Settings:
     Different from a new installation: commands may reach this machine, a measured false positive is closed without a
     person, the same alert is measured each time, and verify waits seconds, not a minute.
     """
+    hook_secret = secrets.token_urlsafe(32)
+    folders.hook_secret.touch(mode=0o600)
+    folders.hook_secret.write_text(hook_secret, "utf-8")
     key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     overrides: dict[str, object] = {
         "data_dir": folders.scratch / "opsagent",
@@ -118,6 +124,7 @@ def demo_settings(folders: Folders, policy: Path) -> Settings:
         "auto_close": True,
         "admin_policy_file": policy,
         "credential_encryption_key": key,
+        "webhook_secrets": {"alertmanager": hook_secret},
         "measure_every_seconds": 0,
         "settle_seconds": 10,
         "sweep_seconds": 0.2,
@@ -129,13 +136,13 @@ def demo_settings(folders: Folders, policy: Path) -> Settings:
 async def set_stage(folders: Folders) -> AsyncIterator[Stage]:
     """Bring everything up; at the end, whatever the reason, take all of it down and remove the scratch folder."""
     policy = folders.scratch / "policy.yaml"
-    policy.write_text(POLICY.replace(WRITTEN_FOR, str(folders.shop / "democtl")), "utf-8")
+    policy.write_text(_packaged("policy.yaml", folders.shop / "democtl"), "utf-8")
     app = build(demo_settings(folders, policy))
     shop = Shop(folder=folders.shop, clock=app.clock)
     try:
         await shop.start()
         async with app, _serving(app) as url:
-            stage = Stage(app=app, shop=shop, folders=folders, url=url)
+            stage = Stage(app=app, shop=shop, folders=folders, url=url, person=person(DEFAULT_TENANT))
             await _register(stage)
             await stage.start_prober()
             yield stage
@@ -145,21 +152,26 @@ async def set_stage(folders: Folders) -> AsyncIterator[Stage]:
 
 async def _register(stage: Stage) -> None:
     """What a person does once for a real service: its connection, its runbook, and the switch to acting."""
-    values = stage.shop.values()
+    agent, who = stage.app.agent, stage.person
     connection = Connection(
         id="",
-        tenant=PERSON.tenant,
+        tenant=who.tenant,
         name=SERVICE,
         reach=Reach.HOST,
         environment="demo",
         labels={"service": SERVICE},
-        values=values,
+        values=stage.shop.values(),
         hosts=(f"127.0.0.1:{stage.shop.port}",),
     )
-    await stage.app.stores.connections.put(connection, PERSON.id)
-    text = files("opsagent.cli.demo").joinpath("shop.md").read_text("utf-8")
-    await stage.app.agent.add_runbook(PERSON, text.replace(WRITTEN_FOR, values["democtl"]), "shop.md")
-    await stage.app.agent.switch(PERSON, "acting", on=True)
+    await stage.app.stores.connections.put(connection, who.id)
+    await agent.add_runbook(who, _packaged("shop.md", stage.shop.democtl), "shop.md")
+    await agent.switch(who, "acting", on=True)
+
+
+def _packaged(name: str, democtl: Path) -> str:
+    """A file of the package, with the real place of democtl in it."""
+    text = files("opsagent.cli.demo").joinpath(name).read_text("utf-8")
+    return text.replace(WRITTEN_FOR, str(democtl))
 
 
 class _Server(uvicorn.Server):

@@ -10,7 +10,7 @@ from opsagent.cli.demo.follow import Follower
 from opsagent.cli.demo.incidents import INCIDENTS, Incident
 from opsagent.cli.demo.score import COLUMNS, Score, score
 from opsagent.cli.demo.shop import LOOK_S
-from opsagent.cli.demo.stage import PERSON, Folders, Stage, set_stage
+from opsagent.cli.demo.stage import Folders, Stage, set_stage
 from opsagent.cli.demo.telling import Teller
 from opsagent.cli.demo.timeline import write_timeline
 from opsagent.cli.exits import Exit
@@ -87,13 +87,13 @@ class Story:
         if incident.real and healthy:
             await self._until_quiet(stage, ticket)
         after = await stage.shop.facts()
-        events = await stage.app.stores.journal.events(PERSON.tenant, view.run.id)
+        events = await stage.app.stores.journal.events(stage.person.tenant, view.run.id)
         write_timeline(self.folders.timelines, number, incident.title, view, events)
         return score(incident, began_at=began_at, view=view, before=before, after=after, healthy=healthy)
 
     async def _follow(self, stage: Stage, ticket: Ticket) -> RunView:
         follower = Follower(
-            agent=stage.app.agent, clock=stage.app.clock, teller=self.teller, person=PERSON, ask=self.ask
+            agent=stage.app.agent, clock=stage.app.clock, teller=self.teller, person=stage.person, ask=self.ask
         )
         return await follower.follow(ticket.run_id)
 
@@ -106,7 +106,7 @@ class Story:
             )
 
     async def _tickets(self, stage: Stage) -> tuple[Ticket, ...]:
-        return (await stage.app.stores.tickets.list(PERSON.tenant)).items
+        return (await stage.app.stores.tickets.list(stage.person.tenant)).items
 
     async def _arrival(self, stage: Stage, known: set[str]) -> Ticket:
         """The ticket of the alert that comes in now."""
@@ -127,7 +127,7 @@ class Story:
         clock = stage.app.clock
         limit = clock.monotonic() + QUIET_S
         while clock.monotonic() < limit:
-            if not (await stage.app.stores.tickets.get(PERSON.tenant, ticket.id)).firing:
+            if not (await stage.app.stores.tickets.get(stage.person.tenant, ticket.id)).firing:
                 return
             await clock.sleep(LOOK_S)
 

@@ -184,7 +184,7 @@ def inbox():
 async def test_the_prober_fires_after_two_failed_checks_and_resolves(shop, inbox, tmp_path):
     key = tmp_path / "key"
     key.write_text("opsa_test\n")
-    arguments = ("--webhook", inbox.url, "--key-file", str(key), "--service", SERVICE, "--url", shop.health_url)
+    arguments = ("--webhook", inbox.url, "--secret-file", str(key), "--service", SERVICE, "--url", shop.health_url)
     await shop.run_beside("prober", *arguments, "--every", "0.1", "--log", str(tmp_path / "prober.log"))
     await MISCONFIGURED.happens(shop)
     await until(lambda: inbox.received)

@@ -43,6 +43,9 @@ def place(table: CommandTable, words: Sequence[Word]) -> Placed:
     while rest:
         word = rest.pop(0)
         text = word.text
+        if table.style == "leading" and placed.positional:  # options only stand before the first argument
+            placed.positional.extend([word, *rest])
+            break
         if text == "--":
             placed.positional.extend(rest)
             break

@@ -25,6 +25,7 @@ class Walker(Protocol):
     scope: Scope
     loops: int
     feeds: dict[int, Node]
+    quiet: set[int]
 
     def call(self, words: Sequence[Word], node: Node | None = None) -> None:
         """List and classify another command."""

@@ -82,7 +82,7 @@ class ShellParser:
         """Parse texts together; where one of them disturbs its neighbours, halve until it stands alone."""
         output, error = await self._run(_SEPARATOR.join(texts).encode())
         if len(texts) == 1:
-            return [Unparsed(f"it does not parse: {error}") if output is None else _statements(output)]
+            return [Unparsed(f"it does not parse: {error}") if output is None else await asyncio.to_thread(_one, output)]
         if output is not None:
             parts = await asyncio.to_thread(_split, output, [len(text.encode()) for text in texts])
             if parts is not None:
@@ -133,9 +133,17 @@ def _refused(text: str) -> Unparsed | None:
     return None
 
 
+def _one(output: bytes) -> Parsed:
+    try:
+        return _statements(output)
+    except orjson.JSONDecodeError:
+        return Unparsed("it is nested too deeply to read")
+
+
 def _statements(output: bytes) -> list[Node]:
     tree: Node = orjson.loads(output)
-    return tree.get("Stmts") or []
+    statements: list[Node] = tree.get("Stmts") or []
+    return statements
 
 
 def _split(output: bytes, lengths: list[int]) -> list[list[Node]] | None:
@@ -151,7 +159,11 @@ def _split(output: bytes, lengths: list[int]) -> list[list[Node]] | None:
         expected.append(offset + 1)
         offset += len(_SEPARATOR)
     parts: list[list[Node]] = [[]]
-    for statement in _statements(output):
+    try:
+        statements = _statements(output)
+    except orjson.JSONDecodeError:  # nested too deeply: find out which text
+        return None
+    for statement in statements:
         if len(parts) <= len(expected) and statement["Pos"]["Offset"] == expected[len(parts) - 1]:
             if not _is_separator(statement):
                 return None

@@ -134,6 +134,28 @@ def _host_port(walker: Walker, call: Call) -> None:
     _host(walker, call, Word((f"{host}:{port}",)))
 
 
+def _grep(walker: Walker, call: Call) -> None:
+    """Without a file, a recursive search reads everything below the current folder."""
+    recursive = call.title == "rg" or call.placed.given & {"-r", "-R", "--recursive", "--dereference-recursive"}
+    patterns = 0 if call.placed.given & {"-e", "--regexp", "-f", "--file"} else 1
+    if recursive and len(call.placed.positional) <= patterns:
+        apply_kind(walker.findings, Kind.TREE, Word((".",)))
+
+
+def _quiet(walker: Walker, call: Call) -> None:
+    """A connection that passes standard input on: it must be empty, else it sends what nobody looked at."""
+    node = id(call.node)
+    feed = walker.feeds.get(node)
+    words = [word.text for arg in (feed or {}).get("Args") or [] for word in walker.scope.words(arg)]
+    if node not in walker.quiet and words not in (["echo"], ["echo", ""], ["echo", "Q"]):
+        walker.findings.unknown(f"{call.title} sends what it is fed: add `</dev/null`")
+
+
+def _wget(walker: Walker, call: Call) -> None:
+    if not call.placed.given & {"--max-redirect"} and call.arguments:
+        walker.findings.unknown("wget follows redirects to other hosts: add `--max-redirect=0`, or use curl")
+
+
 CHECKS: Mapping[str, Callable[[Walker, Call], None]] = {
     "test": _test,
     "cd": _cd,
@@ -142,4 +164,7 @@ CHECKS: Mapping[str, Callable[[Walker, Call], None]] = {
     "service": _service,
     "kill": _kill,
     "host_port": _host_port,
+    "grep": _grep,
+    "quiet": _quiet,
+    "wget": _wget,
 }

@@ -39,6 +39,7 @@ class Walk:
     loops: int = 0
     scope: Scope = field(init=False)
     feeds: dict[int, Node] = field(default_factory=dict)
+    quiet: set[int] = field(default_factory=set)
     classifier: Classifier = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,6 +136,8 @@ class Walk:
         in_loop = kind in {"ForClause", "WhileClause", "FuncDecl"}
         self.loops += in_loop
         self._enter(kind, node)
+        if any(one.get("Op") == "<" and _is_null(one) for one in node.get("Redirs") or []):
+            self.quiet.add(id(node.get("Cmd")))
         for redirect in node.get("Redirs") or []:
             self._redirect(redirect)
         for key, child in node.items():
@@ -290,6 +293,11 @@ class Walk:
             self.findings.write(word)
         elif operator not in _READ_OPS:
             self.findings.unknown(f"it uses a redirect that is not known here ({operator})")
+
+
+def _is_null(redirect: Node) -> bool:
+    parts = (redirect.get("Word") or {}).get("Parts") or []
+    return len(parts) == 1 and parts[0].get("Value") == "/dev/null"
 
 
 def _whole_array(index: Node | None) -> bool:

@@ -13,7 +13,6 @@ from opsagent.adapters.executors.local.config import NOBODY, SEARCH_PATH, Backen
 from opsagent.adapters.executors.local.confine import Ground, Plan
 from opsagent.adapters.executors.local.folders import Folders
 
-PROBE_RUN = "probe"
 PROBE_TIMEOUT_S = 10.0
 Try = Callable[[Plan, str], Awaitable[str]]
 
@@ -22,8 +21,8 @@ _CLONE = Path("/proc/sys/kernel/unprivileged_userns_clone")  # Debian
 _MOST = Path("/proc/sys/user/max_user_namespaces")
 
 
-async def probe(config: LocalConfig, folders: Folders, attempt: Try) -> Ground:
-    """Try each view once, the way a command would use it."""
+async def probe(config: LocalConfig, folders: Folders, attempt: Try, run_id: str) -> Ground:
+    """Try each view once, the way a command would use it, in the folder of a run of its own."""
     shell = shutil.which("bash", path=SEARCH_PATH) or "/bin/sh"
     if config.force is Backend.RLIMITS:
         chosen = "the settings ask for the weaker backend"
@@ -35,7 +34,7 @@ async def probe(config: LocalConfig, folders: Folders, attempt: Try) -> Ground:
     own = views.User(uid=os.geteuid(), gid=os.getegid(), groups=tuple(os.getgroups()), changes=False)
     other = config.command_uid or NOBODY
     boxed = own if own.uid else views.User(uid=other, gid=other, groups=(), changes=True)
-    folder = await asyncio.to_thread(folders.open, PROBE_RUN, boxed.uid, boxed.gid)
+    folder = await asyncio.to_thread(folders.open, run_id, boxed.uid, boxed.gid)
     try:
         lacking, closing = "", True
         for close_userns in (True, False):
@@ -43,11 +42,11 @@ async def probe(config: LocalConfig, folders: Folders, attempt: Try) -> Ground:
             lacking, closing = await attempt(_plan(bwrap, boxed, seen, folder, shell), "sandbox"), close_userns
             if not lacking:
                 break
-        await asyncio.to_thread(folders.open, PROBE_RUN, own.uid, own.gid)
+        await asyncio.to_thread(folders.open, run_id, own.uid, own.gid)
         seen = views.host_view(folder, own, writable=(), secret=())
         no_host = await attempt(_plan(bwrap, own, seen, folder, shell), "host")
     finally:
-        await asyncio.to_thread(folders.remove, PROBE_RUN)
+        await asyncio.to_thread(folders.remove, run_id)
     return Ground(
         shell=shell,
         bwrap=bwrap,

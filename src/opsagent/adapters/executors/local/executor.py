@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from opsagent.adapters.executors.local.config import Backend, LocalConfig
 from opsagent.adapters.executors.local.confine import Ground, Plan, make_plan
 from opsagent.adapters.executors.local.folders import Folders
 from opsagent.adapters.executors.local.launcher import END_LIMIT_S
-from opsagent.adapters.executors.local.survivors import end_by_pid
+from opsagent.adapters.executors.local.survivors import end_by_pid, is_frozen
 from opsagent.adapters.executors.local.tokens import Attempt, Tokens
 from opsagent.domain.manifest import Proof
 from opsagent.domain.outcome import Outcome
@@ -61,7 +62,9 @@ class LocalExecutor:
         """Find out, once, what works on this machine; `run` does it if nobody did."""
         async with self._probing:
             if self._ground is None:
-                self._ground = await doctor.probe(self._config, self._folders, self._try)
+                self._ground = await doctor.probe(
+                    self._config, self._folders, self._try, f"probe-{os.getpid()}-{id(self)}"
+                )
             return self._ground
 
     async def describe(self) -> dict[str, str]:
@@ -119,10 +122,11 @@ class LocalExecutor:
 
     async def _try(self, plan: Plan, name: str) -> str:
         """Run a plan of the probe; why it does not work, or nothing."""
-        attempt = await asyncio.to_thread(self._tokens.prepare, doctor.PROBE_RUN, name)
+        run_id = plan.base.name
+        attempt = await asyncio.to_thread(self._tokens.prepare, run_id, name)
         spec = self._spec(None, plan, attempt)
         answer = await self._launch(spec)
-        await self.forget(doctor.PROBE_RUN)
+        await self.forget(run_id)
         found = answer.get("outcome", {})
         if found.get("started"):
             return (
@@ -189,7 +193,8 @@ class LocalExecutor:
         """Ask a launcher to end its tree and write `cancelled`; end it with its tree if it does not."""
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
-        done, _ = await asyncio.wait({talk}, timeout=self._config.grace_s + END_LIMIT_S + _HASTE_S)
+        patience = 0.0 if is_frozen(process.pid) else self._config.grace_s + END_LIMIT_S + _HASTE_S
+        done, _ = await asyncio.wait({talk}, timeout=patience)
         if not done:
             await asyncio.to_thread(end_by_pid, process.pid)
             await talk

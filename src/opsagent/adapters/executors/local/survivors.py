@@ -23,6 +23,13 @@ def is_alive(who: str) -> bool:
     return False
 
 
+def is_frozen(pid: int) -> bool:
+    """Whether the process is stopped, so that it cannot answer."""
+    with contextlib.suppress(OSError):
+        return _state(pid) in FROZEN
+    return False
+
+
 def end_launcher(who: str, patience_s: float) -> None:
     """Ask a living launcher to end its tree and record it; kill it with its tree if it is frozen or does not answer.
 
@@ -37,7 +44,7 @@ def end_launcher(who: str, patience_s: float) -> None:
     try:
         if not is_alive(who):  # asked after the handle was taken: the handle is this process or a dead one
             return
-        if _state(pid) not in FROZEN:
+        if not is_frozen(pid):
             _send(handle, signal.SIGTERM)
             if _wait(handle, int(patience_s * 1000)):
                 return

@@ -1,0 +1,42 @@
+"""Deletes ended runs past their time, on a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+from opsagent.errors import OpsAgentError
+from opsagent.ports.clock import Clock
+from opsagent.ports.stores import Housekeeping
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Sweeper:
+    """Runs every `every_s` seconds, the first time at once."""
+
+    housekeeping: Housekeeping
+    clock: Clock
+    every_s: float = 3600.0
+    _stopped: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def stop(self) -> None:
+        """Let `run` return."""
+        self._stopped.set()
+
+    async def run(self) -> None:
+        """Until stopped. A store that cannot be reached is tried again the next time."""
+        while not self._stopped.is_set():
+            try:
+                expired = await self.housekeeping.expire()
+                if expired:
+                    log.info("deleted %d runs past their retention", expired)
+            except OpsAgentError as error:
+                log.warning("housekeeping failed: %s", error.message)
+            try:
+                async with asyncio.timeout(self.every_s):
+                    await self._stopped.wait()
+            except TimeoutError:
+                continue

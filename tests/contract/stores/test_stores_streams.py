@@ -1,0 +1,206 @@
+"""What flows in and out: signals, events, notices, the audit record, over every backend."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from manual_clock import ManualClock
+from opsagent.adapters.stores.chain import Chain, first_broken
+from opsagent.domain.event import CONTENT_CAP_BYTES
+from opsagent.domain.notice import NoticeStatus
+from opsagent.domain.ticket import SignalStatus, TicketStatus
+from opsagent.errors import IllegalMove, InputError, NotFound
+from opsagent.ports.stores import Stores
+from store_nouns import Nouns
+
+RESOLVED = SignalStatus.RESOLVED
+
+
+async def test_a_new_problem_makes_a_ticket_and_a_due_run(stores: Stores, nouns: Nouns) -> None:
+    arrival = nouns.arrival()
+    (joined,) = await stores.tickets.receive([arrival])
+    assert (joined.created, joined.duplicate, joined.ticket.signals) == (True, False, 1)
+    assert await stores.tickets.get("acme", arrival.ticket.id) == joined.ticket
+    assert [one.run_id for one in await stores.runs.due(10)] == [arrival.run.id]
+    assert await stores.tickets.signals("acme", arrival.ticket.id) == [arrival.signal]
+
+
+async def test_signals_join_the_open_ticket(stores: Stores, nouns: Nouns, clock: ManualClock) -> None:
+    first, second, third = nouns.arrival(), nouns.arrival(), nouns.arrival()
+    (made,) = await stores.tickets.receive([first])
+    clock.move(5)
+    joined = await stores.tickets.receive([second, third])
+    assert [(one.ticket.id, one.ticket.signals, one.created) for one in joined] == [
+        (made.ticket.id, 2, False),
+        (made.ticket.id, 3, False),
+    ]
+    assert await stores.tickets.get("acme", made.ticket.id) == joined[-1].ticket
+    assert len((await stores.runs.list("acme")).items) == 1
+    assert len(await stores.tickets.signals("acme", made.ticket.id)) == 3
+    assert await stores.tickets.signals("acme", made.ticket.id, limit=1) == [third.signal]
+
+
+async def test_a_delivery_counts_once(stores: Stores, nouns: Nouns) -> None:
+    (made,) = await stores.tickets.receive([nouns.arrival(delivery="d1")])
+    again = await stores.tickets.receive([nouns.arrival(delivery="d1"), nouns.arrival("f2", delivery="d2")] * 2)
+    assert [(one.duplicate, one.created) for one in again] == [
+        (True, False),
+        (False, True),
+        (True, False),
+        (True, False),
+    ]
+    assert again[0].ticket == made.ticket
+    assert (await stores.tickets.get("acme", made.ticket.id)).signals == 1
+
+
+async def test_a_resolved_signal_opens_and_closes_nothing(stores: Stores, nouns: Nouns) -> None:
+    lonely = nouns.arrival(status=RESOLVED)
+    (nothing,) = await stores.tickets.receive([lonely])
+    assert (nothing.created, nothing.ticket) == (False, lonely.ticket)
+    with pytest.raises(NotFound):
+        await stores.tickets.get("acme", lonely.ticket.id)
+    opened, over, back = await stores.tickets.receive(
+        [nouns.arrival(), nouns.arrival(status=RESOLVED), nouns.arrival()]
+    )
+    assert [one.ticket.firing for one in (opened, over, back)] == [True, False, True]
+    assert [one.reopened for one in (opened, over, back)] == [False, False, True]
+    assert {one.ticket.status for one in (opened, over, back)} == {TicketStatus.OPEN}
+
+
+async def test_a_closed_problem_that_returns_is_a_new_ticket(stores: Stores, nouns: Nouns, clock: ManualClock) -> None:
+    (first,) = await stores.tickets.receive([nouns.arrival()])
+    closed = replace(first.ticket, status=TicketStatus.CLOSED, closed_at=clock.now(), reason="a person closed it")
+    saved = await stores.tickets.save(closed, [nouns.entry("ticket.closed")])
+    assert saved == replace(closed, version=2)
+    clock.move(1)
+    (second,) = await stores.tickets.receive([nouns.arrival()])
+    assert second.created
+    assert second.ticket.id != first.ticket.id
+    assert await stores.tickets.history("acme", "f1") == [saved]
+    with pytest.raises(IllegalMove, match="another open ticket"):
+        await stores.tickets.save(replace(saved, status=TicketStatus.OPEN), [])
+    with pytest.raises(IllegalMove, match="changed meanwhile"):
+        await stores.tickets.save(first.ticket, [nouns.entry()])
+    with pytest.raises(NotFound):
+        await stores.tickets.save(replace(first.ticket, id="nothing"), [])
+    assert [entry.action for entry in await stores.audit.list("acme")] == ["ticket.closed"]
+
+
+async def test_a_storm_makes_one_ticket_a_problem(stores: Stores, nouns: Nouns) -> None:
+    storm = [nouns.arrival(f"f{n % 700}") for n in range(2100)]
+    parts = [storm[start : start + 300] for start in range(0, 2100, 300)]
+    joined = [one for part in await asyncio.gather(*map(stores.tickets.receive, parts)) for one in part]
+    assert sum(one.created for one in joined) == 700
+    page = await stores.tickets.list("acme", limit=1000)
+    assert {ticket.signals for ticket in page.items} == {3}
+    assert len((await stores.runs.list("acme", limit=1000)).items) == 700
+
+
+async def test_tickets_page_by_status(stores: Stores, nouns: Nouns, clock: ManualClock) -> None:
+    for n in range(7):
+        clock.move(1)
+        (one,) = await stores.tickets.receive([nouns.arrival(f"f{n}")])
+        if n % 2:
+            await stores.tickets.save(replace(one.ticket, status=TicketStatus.ESCALATED), [])
+    first = await stores.tickets.list("acme", status=TicketStatus.OPEN, limit=3)
+    rest = await stores.tickets.list("acme", status=TicketStatus.OPEN, limit=3, cursor=first.cursor)
+    assert [ticket.fingerprint for ticket in (*first.items, *rest.items)] == ["f6", "f4", "f2", "f0"]
+    assert rest.cursor == ""
+
+
+async def test_a_signal_its_ticket_and_its_run_are_of_one_tenant(stores: Stores, nouns: Nouns) -> None:
+    arrival = nouns.arrival()
+    for bad in (
+        replace(arrival, run=nouns.run(tenant="other")),
+        replace(arrival, ticket=replace(arrival.ticket, tenant="other")),
+        replace(arrival, ticket=replace(arrival.ticket, fingerprint="f2")),
+    ):
+        with pytest.raises(InputError):
+            await stores.tickets.receive([bad])
+
+
+async def test_event_numbers_are_unique_and_ordered_under_concurrency(stores: Stores, nouns: Nouns) -> None:
+    run = await stores.runs.create(nouns.run(), events=[])
+    batches = await asyncio.gather(
+        *[stores.journal.append([nouns.event(run, f"{n}.{m}") for m in range(3)]) for n in range(40)]
+    )
+    events = await stores.journal.events("acme", run.id)
+    assert [event.sequence for event in events] == list(range(1, 121))
+    for batch in batches:
+        first = batch[0].sequence
+        assert [event.sequence for event in batch] == [first, first + 1, first + 2]
+    assert await stores.journal.events("acme", run.id, after=118) == events[118:]
+    assert len(await stores.journal.events("acme", run.id, limit=7)) == 7
+
+
+async def test_events_of_accepting_come_first(stores: Stores, nouns: Nouns) -> None:
+    run = nouns.run()
+    await stores.runs.create(run, events=[nouns.event(run, "accepted"), nouns.event(run, "queued")])
+    await stores.journal.append([nouns.event(run, "looked")])
+    events = await stores.journal.events("acme", run.id)
+    assert [(event.sequence, event.content) for event in events] == [(1, "accepted"), (2, "queued"), (3, "looked")]
+
+
+async def test_event_texts_are_capped_and_cleaned(stores: Stores, nouns: Nouns) -> None:
+    run = await stores.runs.create(nouns.run())
+    (stored,) = await stores.journal.append([nouns.event(run, "x" * 50_000, tool_output="\ud800" + "y" * 50_000)])
+    assert max(len(stored.content.encode()), len(stored.tool_output.encode())) <= CONTENT_CAP_BYTES
+    assert "cut" in stored.content
+    assert await stores.journal.events("acme", run.id) == [stored]
+    with pytest.raises(NotFound):
+        await stores.journal.append([nouns.event(nouns.run())])
+
+
+async def test_notices_are_taken_once_and_again_after_their_lock(
+    stores: Stores, nouns: Nouns, clock: ManualClock
+) -> None:
+    later = nouns.notice(due_at=clock.now() + 100)
+    first, second = nouns.notice(), nouns.notice(due_at=clock.now() - 1)
+    await stores.notices.add([first, second, later])
+    await stores.notices.add([replace(first, body="changed")])
+    taken = await asyncio.gather(*[stores.notices.take(1, 30) for _ in range(5)])
+    assert sorted(one.id for batch in taken for one in batch) == sorted([first.id, second.id])
+    assert {(one.status, one.possible_repeat, one.body) for batch in taken for one in batch} == {
+        (NoticeStatus.SENDING, False, "{}")
+    }
+    clock.move(30)
+    again = await stores.notices.take(10, 30)
+    assert [one.possible_repeat for one in again] == [True, True]
+    await stores.notices.mark(replace(again[0], status=NoticeStatus.DELIVERED, attempts=1))
+    await stores.notices.mark(
+        replace(again[1], status=NoticeStatus.PENDING, attempts=1, due_at=clock.now() + 5, last_error="timed out")
+    )
+    assert await stores.notices.take(10, 30) == []
+    clock.move(5)
+    (retried,) = await stores.notices.take(10, 30)
+    assert (retried.id, retried.attempts, retried.last_error) == (again[1].id, 1, "timed out")
+    with pytest.raises(NotFound):
+        await stores.notices.mark(nouns.notice())
+    assert len(await stores.notices.list("acme")) == 3
+    assert len(await stores.notices.list("acme", limit=2)) == 2
+
+
+async def test_the_record_is_chained_per_tenant(stores: Stores, nouns: Nouns) -> None:
+    await asyncio.gather(*[stores.audit.append([nouns.entry(f"a{n}"), nouns.entry(tenant="other")]) for n in range(30)])
+    entries = await stores.audit.list("acme")
+    assert [entry.sequence for entry in entries] == list(range(1, 31))
+    assert [entry.previous for entry in entries] == ["", *[entry.hash for entry in entries[:-1]]]
+    assert await stores.audit.list("acme", after=28) == entries[28:]
+    assert len(await stores.audit.list("acme", limit=3)) == 3
+    assert len(await stores.audit.list("other")) == 30
+
+
+async def test_a_changed_or_missing_line_is_noticed(stores: Stores, nouns: Nouns) -> None:
+    await stores.audit.append([nouns.entry(f"a{n}", detail={"n": str(n)}) for n in range(5)])
+    entries = list(await stores.audit.list("acme"))
+    chain: Chain = stores.audit._chain  # type: ignore[attr-defined] # the key is nobody else's business
+    key = chain._key
+    assert first_broken(key, entries) is None
+    assert first_broken(key, entries[3:], after=entries[2]) is None
+    assert first_broken(b"another key", entries) == entries[0]
+    assert first_broken(key, entries[:2] + entries[3:]) == entries[3]
+    forged = replace(entries[2], actor="somebody else")
+    assert first_broken(key, [*entries[:2], forged, *entries[3:]]) == forged

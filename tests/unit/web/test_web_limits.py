@@ -1,0 +1,266 @@
+"""Body limit, rate limit, and what the edge does for every answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opsagent.errors import StoreUnavailable
+from opsagent.web.deps import Readiness
+from opsagent.web.limits import MAX_BUCKETS, Buckets
+from opsagent.web.origin import same_host
+
+PATH = "/api/v1/trigger/api"
+
+
+async def test_a_declared_large_body_is_refused_unread(web):
+    answer = await web.client().post(PATH, content=b"x" * (10 * 1024 * 1024), headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+
+
+@pytest.mark.parametrize("path", [PATH, "/api/v1/tickets/webhook/alertmanager", "/api/v1/runbooks"])
+async def test_a_chunked_large_body_is_refused_while_it_comes(web, path):
+    sent = 0
+
+    async def chunks():
+        nonlocal sent
+        for _ in range(160):
+            sent += 65536
+            yield b"x" * 65536
+
+    answer = await web.client().post(path, content=chunks(), headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+    assert sent <= 18 * 65536
+
+
+async def test_a_lying_length_is_counted(web):
+    messages = iter([{"type": "http.request", "body": b"x" * 700_000, "more_body": True}] * 3)
+    sent = []
+
+    async def receive():
+        return next(messages)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": PATH, "raw_path": PATH.encode(), "query_string": b"",
+        "headers": [(b"content-length", b"5"), (b"x-api-key", b"opsa_admin-secret"), (b"content-type", b"application/json")],
+        "client": ("10.0.0.1", 1), "server": ("ops.test", 80), "scheme": "http", "root_path": "", "http_version": "1.1",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+    }  # fmt: skip
+    await web.app(scope, receive, send)
+    assert sent[0]["status"] == 413
+
+
+async def test_a_limit_of_its_own(make_web):
+    web = await make_web(body_limit_bytes=100)
+    assert (await web.client().post(PATH, json={"taskDescription": "x" * 50})).status_code == 202
+    assert (await web.client().post(PATH, json={"taskDescription": "x" * 100})).status_code == 413
+
+
+async def test_one_key_cannot_use_up_anothers_rate(make_web):
+    web = await make_web(rate_per_minute=3)
+    one, two = web.client("viewer"), web.client("operator")
+    assert (await one.get("/api/agent-ops")).status_code == 200
+    assert (await two.get("/api/agent-ops")).status_code == 200
+    answers = [await one.get("/api/agent-ops") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    refused = answers[-1]
+    assert 1 <= int(refused.headers["retry-after"]) <= 20
+    assert (refused.json()["code"], refused.json()["retryable"]) == ("rate-limited", True)
+    assert (await two.get("/api/agent-ops")).status_code == 200
+
+
+async def test_inventing_keys_does_not_help(make_web):
+    web = await make_web(rate_per_minute=5)
+    client = web.client("")
+    answers = [await client.get("/api/agent-ops", headers={"X-API-Key": f"opsa_{number}"}) for number in range(7)]
+    assert [answer.status_code for answer in answers] == [401] * 5 + [429] * 2
+
+
+async def test_probes_are_never_refused(make_web):
+    web = await make_web(rate_per_minute=1)
+    answers = [(await web.client("").get("/healthz")).status_code for _ in range(5)]
+    assert answers == [200] * 5
+
+
+async def test_no_limit_when_switched_off(make_web):
+    web = await make_web(rate_per_minute=0)
+    answers = [(await web.client("viewer").get("/healthz")).status_code for _ in range(20)]
+    assert answers == [200] * 20
+
+
+class HandClock:
+    def __init__(self):
+        self.time = 0.0
+
+    def monotonic(self):
+        return self.time
+
+
+@given(
+    rate=st.integers(1, 1000),
+    waits=st.lists(st.floats(0, 100, allow_nan=False, allow_infinity=False), min_size=1, max_size=200),
+)
+def test_a_bucket_never_gives_more_than_its_rate(rate, waits):
+    clock = HandClock()
+    buckets, given_out = Buckets(rate, clock), 0
+    for wait in waits:
+        clock.time += wait
+        given_out += buckets.take("a") == 0
+    assert given_out <= rate + clock.time * rate / 60 + 1e-6
+
+
+def test_waiting_as_long_as_told_is_enough():
+    clock = HandClock()
+    buckets = Buckets(7, clock)
+    for _ in range(7):
+        assert buckets.take("a") == 0
+    clock.time += buckets.take("a") + 1e-9
+    assert buckets.take("a") == 0
+
+
+def test_the_buckets_stay_few():
+    buckets = Buckets(1, HandClock())
+    for number in range(MAX_BUCKETS + 50):
+        buckets.take(str(number))
+    assert len(buckets._buckets) == MAX_BUCKETS
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "same"),
+    [
+        ("http://ops.test", "ops.test", True),
+        ("http://ops.test:8080", "ops.test:8080", True),
+        ("https://OPS.test", "ops.test:443", True),
+        ("http://[::1]:8080", "[::1]:8080", True),
+        ("http://ops.test:8081", "ops.test:8080", False),
+        ("http://ops.test.evil", "ops.test", False),
+        ("null", "ops.test", False),
+        ("", "", False),
+        ("http://[", "ops.test", False),
+        ("file://", "", False),
+        ("http://ops.test:x", "ops.test", False),
+    ],
+)
+def test_same_host(origin, host, same):
+    assert same_host(origin, host) is same
+
+
+async def test_every_answer_says_how_it_may_be_used(web):
+    for path in ("/healthz", "/api/agent-ops", "/nowhere"):
+        headers = (await web.client().get(path)).headers
+        assert (headers["x-content-type-options"], headers["cache-control"]) == ("nosniff", "no-store")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "no-route"),
+        ("GET", "/api/agent-ops/", 404, "no-route"),
+        ("PATCH", "/api/agent-ops", 405, "wrong-method"),
+        ("BREW", "/healthz", 405, "wrong-method"),
+        ("GET", "/docs", 404, "no-route"),
+        ("GET", "/openapi.json", 404, "no-route"),
+    ],
+)
+async def test_what_is_not_there(web, method, path, status, code):
+    answer = await web.client().request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_bug_is_an_incident_without_a_traceback(make_web):
+    async def broken():
+        raise RuntimeError("secret detail")
+
+    web = await make_web(readiness=broken)
+    answer = await web.client().get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal-error")
+    assert "secret detail" not in answer.text
+    assert answer.json()["incident"] in answer.json()["fix"]
+
+
+async def test_a_store_that_cannot_write_is_said_in_words(make_web):
+    async def full():
+        raise StoreUnavailable("The disk is full.", fix="Make room.")
+
+    web = await make_web(readiness=full)
+    answer = await web.client().get("/readyz")
+    assert (answer.status_code, answer.json()["detail"], answer.json()["retryable"]) == (503, "The disk is full.", True)
+
+
+@pytest.mark.parametrize(
+    ("readiness", "status", "word"),
+    [
+        (Readiness(ready=True), 200, "ok"),
+        (Readiness(ready=True, degraded={"sandbox": "no namespaces"}), 200, "degraded"),
+        (Readiness(ready=False, degraded={"store": "the disk is full"}), 503, "unready"),
+    ],
+)
+async def test_ready_says_what_is_degraded_and_why(make_web, readiness, status, word):
+    async def say():
+        return readiness
+
+    web = await make_web(readiness=say)
+    answer = await web.client("").get("/readyz")
+    assert (answer.status_code, answer.json()["status"], answer.json()["version"]) == (status, word, "1.2.3")
+    assert answer.json()["degraded"] == [{"part": part, "why": why} for part, why in readiness.degraded.items()]
+
+
+async def test_metrics_count_by_route_and_never_by_address(web):
+    client = web.client("viewer")
+    for path in ("/api/agent-ops/one", "/api/agent-ops/two", "/nowhere/one", "/nowhere/two"):
+        await client.get(path)
+    text = (await client.get("/metrics")).text
+    assert 'opsagent_http_requests_total{method="GET",route="/api/agent-ops/{run_id}",status="404"} 2.0' in text
+    assert 'opsagent_http_requests_total{method="GET",route="none",status="404"} 2.0' in text
+    assert "opsagent_http_request_seconds_bucket" in text
+    assert "/one" not in text
+
+
+async def test_the_app_can_be_made_twice(make_web):
+    one, two = await make_web(), await make_web()
+    run = await one.run()
+    assert (await one.client().get(f"/api/agent-ops/{run.id}")).status_code == 200
+    assert (await two.client().get(f"/api/agent-ops/{run.id}")).status_code == 404
+
+
+async def test_many_callers_at_once_all_get_their_own_run(web):
+    client = web.client("intake")
+    answers = await asyncio.gather(*(client.post(PATH, json={"taskDescription": f"task {n}"}) for n in range(100)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["runId"] for answer in answers}) == 100
+    runs = (await web.client().get("/api/agent-ops", params={"limit": 200})).json()["runs"]
+    assert {run["taskDescription"] for run in runs} == {f"task {n}" for n in range(100)}
+
+
+async def test_the_document_is_served_to_those_who_may_read(web):
+    answer = await web.client("viewer").get("/api/v1/openapi.json")
+    described = json.loads(answer.text)
+    assert described["paths"]["/api/agent-ops"]["get"]["x-permission"] == "read"
+    assert described["paths"]["/healthz"]["get"]["security"] == []
+
+
+async def test_a_client_that_leaves_in_mid_body_is_no_incident(web):
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": PATH, "raw_path": PATH.encode(), "query_string": b"",
+        "headers": [(b"x-api-key", b"opsa_admin-secret"), (b"content-type", b"application/json")],
+        "client": ("10.0.0.1", 1), "server": ("ops.test", 80), "scheme": "http", "root_path": "", "http_version": "1.1",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+    }  # fmt: skip
+    await web.app(scope, receive, send)
+    assert sent == []

@@ -1,0 +1,168 @@
+"""Webhooks in, tickets out, and who may hand a delivery in."""
+
+from __future__ import annotations
+
+import pytest
+
+from opsagent.web.deliveries import is_loopback_name
+
+HOOK = "/api/v1/tickets/webhook/alertmanager"
+
+
+def delivery(name: str = "ShopDown", status: str = "firing", *, starts: str = "2026-11-21T03:00:00Z") -> dict[str, object]:
+    return {
+        "version": "4",
+        "status": status,
+        "receiver": "ops",
+        "alerts": [
+            {
+                "status": status,
+                "labels": {"alertname": name, "severity": "critical", "service": "shop"},
+                "annotations": {"summary": "the shop does not answer"},
+                "startsAt": starts,
+                "endsAt": "0001-01-01T00:00:00Z" if status == "firing" else "2026-11-21T04:00:00Z",
+                "fingerprint": "00112233aabbccdd",
+            }
+        ],
+    }
+
+
+async def test_a_delivery_makes_a_ticket_and_its_run(web):
+    client = web.client("intake")
+    answer = await client.post(HOOK, json=delivery())
+    assert answer.status_code == 202, answer.text
+    (one,) = answer.json()["tickets"]
+    assert one["created"]
+    ticket = (await web.client("viewer").get(f"/api/v1/tickets/{one['ticketId']}")).json()
+    assert (ticket["runId"], ticket["status"], ticket["severity"]) == (one["runId"], "open", "critical")
+    assert [signal["name"] for signal in ticket["latestSignals"]] == ["ShopDown"]
+    run = (await web.client("viewer").get(f"/api/agent-ops/{one['runId']}")).json()
+    assert (run["source"], run["ticketId"], run["alert"]) == ("ticket", one["ticketId"], "ShopDown")
+
+
+async def test_a_storm_of_the_same_is_one_ticket(web):
+    client = web.client("intake")
+    answers = [(await client.post(HOOK, json=delivery())).json()["tickets"][0] for _ in range(3)]
+    assert len({one["ticketId"] for one in answers}) == 1
+    assert [one["created"] for one in answers] == [True, False, False]
+    assert len((await web.client().get("/api/v1/tickets/demo/tickets")).json()["tickets"]) == 1
+
+
+async def test_resolved_without_a_ticket_makes_none(web):
+    answer = await web.client("intake").post(HOOK, json=delivery(status="resolved"))
+    assert answer.json() == {
+        "received": 1,
+        "tickets": [{"ticketId": None, "runId": None, "created": False, "duplicate": False, "reopened": False}],
+    }
+
+
+async def test_resolved_names_the_ticket_and_closes_nothing(web):
+    client = web.client("intake")
+    (made,) = (await client.post(HOOK, json=delivery())).json()["tickets"]
+    (over,) = (await client.post(HOOK, json=delivery(status="resolved"))).json()["tickets"]
+    assert over["ticketId"] == made["ticketId"]
+    ticket = (await web.client().get(f"/api/v1/tickets/{made['ticketId']}")).json()
+    assert (ticket["status"], ticket["firing"]) == ("open", False)
+
+
+LOCAL = "http://127.0.0.1:8080"
+
+
+async def test_the_sources_own_secret_lets_it_in(make_web):
+    web = await make_web(alertmanager_secret="s3cret-s3cret", source_tenants={"alertmanager": "acme"})
+    client = web.client("")
+    good = await client.post(HOOK, json=delivery(), headers={"Authorization": "Bearer s3cret-s3cret"})
+    assert good.status_code == 202
+    assert (await web.agent.stores.tickets.list("acme")).items
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"X-API-Key": "s3cret-s3cret"}):
+        assert (await client.post(HOOK, json=delivery(), headers=headers)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("loopback", "opened", "base", "headers", "status"),
+    [
+        (True, True, LOCAL, {}, 202),
+        (True, True, "http://localhost:8080", {}, 202),
+        (True, True, "http://[::1]:8080", {}, 202),
+        (False, True, LOCAL, {}, 401),
+        (True, False, LOCAL, {}, 401),
+        (True, True, "http://evil.example:8080", {}, 401),
+        (True, True, "http://127.0.0.1.evil.example", {}, 401),
+        (True, True, LOCAL, {"Origin": "https://evil.example"}, 401),
+        (True, True, LOCAL, {"Origin": "null"}, 401),
+        (True, True, LOCAL, {"X-API-Key": "opsa_wrong"}, 401),
+        (True, True, LOCAL, {"X-API-Key": "opsa_viewer-secret"}, 403),
+    ],
+)
+async def test_without_proof_only_on_loopback_and_never_for_a_page(make_web, loopback, opened, base, headers, status):
+    web = await make_web(loopback=loopback, open_sources=frozenset({"alertmanager"} if opened else ()))
+    answer = await web.client("", base=base).post(HOOK, json=delivery(), headers=headers)
+    assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize("name", ["", "[", "[::1", "0.0.0.0", "127.0.0.1.nip.io", "localhost.evil", "2130706433", "@x"])
+def test_what_is_not_this_machine(name):
+    assert not is_loopback_name(name)
+
+
+async def test_an_unknown_source_is_told_only_to_those_with_a_key(web):
+    assert (await web.client("").post("/api/v1/tickets/webhook/nagios", json={})).status_code == 401
+    answer = await web.client("intake").post("/api/v1/tickets/webhook/nagios", json={})
+    assert (answer.status_code, answer.json()["fix"]) == (404, "Known: alertmanager.")
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"[]", b"null", b'{"alerts": 5}', b'{"alerts": [5]}', b"\xff", b"[" * 100_000, b'{"alerts": NaN}']
+)
+async def test_a_broken_delivery_is_bad_input(web, raw):
+    answer = await web.client("intake").post(HOOK, content=raw, headers={"Content-Type": "application/json"})
+    assert 400 <= answer.status_code < 500, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+DEMO = {
+    "title": "Database connection timeout",
+    "description": "Unable to connect to PostgreSQL database",
+    "severity": "high",
+    "environment": "prod",
+    "source": "prometheus",
+}
+
+
+async def test_the_demo_ticket(web):
+    answer = await web.client("intake").post("/api/v1/tickets/demo/ticket", json=DEMO)
+    ticket = answer.json()
+    assert answer.status_code == 201
+    assert {name: ticket[name] for name in DEMO} == DEMO
+    assert ticket["runId"]
+    again = (await web.client("intake").post("/api/v1/tickets/demo/ticket", json=DEMO)).json()
+    assert (again["ticketId"], again["signals"]) == (ticket["ticketId"], 2)
+
+
+async def test_the_demo_ticket_with_a_key_counts_once(web):
+    client, headers = web.client("intake"), {"Idempotency-Key": "once"}
+    one = await client.post("/api/v1/tickets/demo/ticket", json=DEMO, headers=headers)
+    two = await client.post("/api/v1/tickets/demo/ticket", json=DEMO, headers=headers)
+    assert two.json()["ticketId"] == one.json()["ticketId"]
+    assert two.json()["signals"] == 1
+    other = await client.post("/api/v1/tickets/demo/ticket", json={**DEMO, "title": "Other"}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency-mismatch")
+
+
+@pytest.mark.parametrize("wrong", [{"title": ""}, {"title": 5}, {"severity": "bad"}, {"source": "a b"}, {"colour": "red"}])
+async def test_a_wrong_demo_ticket(web, wrong):
+    assert (await web.client().post("/api/v1/tickets/demo/ticket", json={**DEMO, **wrong})).status_code == 422
+
+
+async def test_a_person_closes_and_reopens(web):
+    made = (await web.client("intake").post("/api/v1/tickets/demo/ticket", json=DEMO)).json()
+    address, client = f"/api/v1/tickets/{made['ticketId']}", web.client("operator")
+    closed = (await client.post(f"{address}/close", json={"reason": "was a drill"})).json()
+    assert (closed["status"], closed["reason"]) == ("closed", "was a drill")
+    assert closed["closedAt"].endswith("Z")
+    assert [one["ticketId"] for one in (await client.get("/api/v1/tickets?status=closed")).json()["tickets"]] == [
+        made["ticketId"]
+    ]
+    reopened = (await client.post(f"{address}/reopen")).json()
+    assert (reopened["status"], reopened["closedAt"]) == ("open", None)
+    assert (await client.post("/api/v1/tickets/nowhere/close")).status_code == 404
