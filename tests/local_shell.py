@@ -36,12 +36,12 @@ class MemoryArtifacts:
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}
 
-    async def put(self, tenant: str, content: bytes, *, encrypt: bool = False) -> str:
+    async def put(self, tenant: str, content: bytes, *, encrypt: bool = False) -> str:  # noqa: ARG002 - the port's
         name = hashlib.sha256(content).hexdigest()
         self.kept[name] = content
         return name
 
-    async def get(self, tenant: str, artifact_id: str) -> bytes:
+    async def get(self, tenant: str, artifact_id: str) -> bytes:  # noqa: ARG002 - the port's
         if artifact_id not in self.kept:
             raise NotFound(f"no artifact {artifact_id}")
         return self.kept[artifact_id]
@@ -106,7 +106,7 @@ class Bench:
     def holder(self, order: Order) -> int:
         """The launcher's pid, once it holds the token; 0 before."""
         link = self.token(order)
-        return int(os.readlink(link).partition(":")[0]) if link.is_symlink() else 0
+        return int(str(link.readlink()).partition(":")[0]) if link.is_symlink() else 0
 
     async def frozen(self, order: Order) -> int:
         """Wait until the launcher of the order stands still at a failpoint; its pid."""

@@ -40,7 +40,6 @@ from opsagent.adapters.stores.sqlite import SqliteConfig, open_sqlite
 from opsagent.domain.runbook import Runbook
 from opsagent.loop.agent import Agent
 from opsagent.loop.drive import Kit
-from opsagent.loop.graph import build_loop
 from opsagent.loop.limits import Limits
 from opsagent.loop.worker import Worker, WorkerConfig
 from opsagent.ports.intake import SignalSource
@@ -250,7 +249,7 @@ def build(
         stores=stores,
         executor=executor,
         agent=agent,
-        worker=Worker(kit=kit, loop=build_loop(), dispatch=dispatch, config=_worker_config(settings, ids)),
+        worker=Worker(kit=kit, dispatch=dispatch, config=_worker_config(settings, ids)),
         outbox=outbox,
         sweeper=Sweeper(housekeeping=stores.housekeeping, clock=clock),
         live=live,

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from local_shell import BACKENDS, Bench, eventually, open_folder, running, sleepers, unique_seconds
 
+from local_shell import BACKENDS, Bench, eventually, open_folder, running, sleepers, unique_seconds
 from opsagent.domain.manifest import Proof
 from opsagent.errors import TokenTaken
 from opsagent.ports.executor import Traced

@@ -67,7 +67,9 @@ def prepare_folder(folder: Path) -> Path:
 
 def write_server(folder: Path, *, host: str, port: int) -> ServerInfo:
     """Say that this process serves the folder at this address; call it once the port is bound."""
-    info = ServerInfo(pid=os.getpid(), host=host, port=port, url=server_url(host, port), birth=_birth(os.getpid()))
+    info = ServerInfo(
+        pid=os.getpid(), host=host, port=port, url=server_url(host, port), birth=_birth(os.getpid()) or ""
+    )
     text = json.dumps({name: getattr(info, name) for name in ("pid", "host", "port", "url", "birth")})
     fresh = folder / f".{SERVER_FILE}.{secrets.token_hex(8)}"
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from enum import StrEnum
@@ -43,4 +42,5 @@ class Failpoints:
                 return
         if self._action is Action.RAISE:
             raise FailpointHit(name)
-        os.kill(os.getpid(), signal.SIGKILL if self._action is Action.KILL else signal.SIGSTOP)
+        # To this thread, which then does not come back from here: a stop sent to the process lets it run on a little.
+        signal.pthread_kill(threading.get_ident(), signal.SIGKILL if self._action is Action.KILL else signal.SIGSTOP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.handlers
 import os
@@ -114,6 +115,11 @@ class _File(logging.handlers.RotatingFileHandler):
         if not self.failed:
             self.failed = True
             sys.stderr.write(f"The log file {self.baseFilename} cannot be written; lines are lost from here on.\n")
+
+    def close(self) -> None:
+        """Let go of the file; what a full disk did not take is lost."""
+        with contextlib.suppress(OSError):
+            super().close()
 
 
 class _Clean:

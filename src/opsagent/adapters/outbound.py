@@ -60,7 +60,7 @@ class OutboundClient:
         self._config = config
         self._clock = clock
         self._resolve = resolve or resolve_by_system
-        self._tls = _trust(config.ca_file)
+        self._trusted = _trust(config.ca_file) if config.ca_file else None
         self._allowed = frozenset(host.lower().rstrip(".") for host in config.allowed_hosts)
 
     async def request(
@@ -132,8 +132,9 @@ class OutboundClient:
         self, address: str, method: str, target: httpx.URL, headers: Mapping[str, str], content: bytes, start: float
     ) -> OutboundResponse:
         request = self._request(address, method, target, headers, content)
+        tls = await self._tls(target)
         # One transport per request: a kept connection is filed under the address, and would be used for another name.
-        async with httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False) as transport:
+        async with httpx.AsyncHTTPTransport(verify=tls, trust_env=False) as transport:
             try:
                 response = await transport.handle_async_request(request)
             except (httpx.ConnectError, httpx.ConnectTimeout) as failed:
@@ -157,6 +158,14 @@ class OutboundClient:
             address=address,
             elapsed_s=self._clock.monotonic() - start,
         )
+
+    async def _tls(self, target: httpx.URL) -> ssl.SSLContext:
+        """Who is trusted; read at the first https request, because it takes some 60 ms and many starts need none."""
+        if target.scheme != "https":
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and is not used
+        if self._trusted is None:
+            self._trusted = await asyncio.to_thread(_trust, self._config.ca_file)
+        return self._trusted
 
     def _request(
         self, address: str, method: str, target: httpx.URL, headers: Mapping[str, str], content: bytes

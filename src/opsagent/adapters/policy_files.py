@@ -19,7 +19,7 @@ from opsagent.domain.manifest import Decision
 from opsagent.domain.policy import Policy, Rule
 
 _LISTS = frozenset(
-    "folders harmless_environment dangerous_variables secret_variables sensitive harmless_paths system_roots "
+    "folders harmless_environment dangerous_variables secret_variables sensitive harmless_paths quiet_folders system_roots "
     "forbidden_writes forbidden_services".split()
 )
 _USER_KEYS = frozenset({"rules", "sensitive"})
@@ -128,7 +128,9 @@ def _rule(section: Section) -> Rule:
     rule_id, decide = section.text("id"), section.text("decide")
     if not _RULE_ID.fullmatch(rule_id) or rule_id in _BUILT_IN_IDS:
         raise section.refuse(
-            f"{rule_id!r} is not a free rule id", key="id", fix="Use lower-case words with dashes that no other rule has."
+            f"{rule_id!r} is not a free rule id",
+            key="id",
+            fix="Use lower-case words with dashes that no other rule has.",
         )
     if decide not in {"ASK", "DENY"}:
         raise section.refuse(

@@ -12,8 +12,8 @@ from opsagent.domain.command_table import CommandTable, Kind, Option, Wrap
 
 _KEYS = frozenset(
     "also effect asks secret forbidden bare bare_secret reversible style numeric harmless_options letters secret_letters "
-    "options effects secrets forbids only with keys key_effects arguments words secret_words subcommands common changes "
-    "refuses reveals wrap skips privileged builtin check prints required like".split()
+    "options effects secrets forbids only with keys arguments words secret_words subcommands common changes "
+    "refuses reveals wrap skips privileged builtin check prints prints_numbers required like".split()
 )
 _TOKEN = re.compile(r"(?P<name>[^:?]+|-\?)(?:(?P<mark>[:?])(?P<kind>[a-z_]*))?")
 _STYLES = frozenset({"getopt", "leading", "single", "none"})
@@ -77,6 +77,7 @@ def _table(
         builtin=section.flag("builtin"),
         check=section.text("check", base.check),
         prints=section.pattern("prints") or base.prints,
+        prints_numbers=section.pattern("prints_numbers") or base.prints_numbers,
         required=frozenset(section.texts("required")) or base.required,
     )
 
@@ -152,7 +153,9 @@ def _notation(section: Section, key: str, text: str) -> dict[str, Option]:
         match = _TOKEN.fullmatch(token)
         kind = (match["kind"] or "any") if match and match["mark"] else None
         if match is None or (kind is not None and kind not in set(Kind)):
-            raise section.refuse(f"the option {token!r} is not understood", key=key, fix=f"Kinds are {', '.join(Kind)}.")
+            raise section.refuse(
+                f"the option {token!r} is not understood", key=key, fix=f"Kinds are {', '.join(Kind)}."
+            )
         options[match["name"]] = Option(kind=Kind(kind) if kind else None, attached=match["mark"] == "?")
     return options
 
@@ -162,6 +165,8 @@ def _arguments(section: Section, key: str, text: str) -> tuple[tuple[Kind, bool]
     for token in text.split():
         kind = token.removesuffix("*")
         if kind not in set(Kind):
-            raise section.refuse(f"the argument {token!r} is not understood", key=key, fix=f"Kinds are {', '.join(Kind)}.")
+            raise section.refuse(
+                f"the argument {token!r} is not understood", key=key, fix=f"Kinds are {', '.join(Kind)}."
+            )
         found.append((Kind(kind), token.endswith("*")))
     return tuple(found)

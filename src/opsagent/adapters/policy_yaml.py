@@ -24,7 +24,9 @@ class Section(dict[str, Any]):
         self.line = line
         self.lines: dict[str, int] = {}
 
-    def refuse(self, message: str, *, key: str = "", fix: str = "Correct the file, then start again.") -> PolicyUnloadable:
+    def refuse(
+        self, message: str, *, key: str = "", fix: str = "Correct the file, then start again."
+    ) -> PolicyUnloadable:
         """The error that says what is wrong at a key of this mapping."""
         line = self.lines.get(key, self.line)
         return PolicyUnloadable(f"{self.file}:{line}: {message}", fix=fix, extra={"file": self.file, "line": line})

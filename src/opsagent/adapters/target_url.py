@@ -7,11 +7,6 @@ import httpx
 from opsagent.errors import InputError
 
 
-def check_url(url: str) -> None:
-    """Refuse an address that could never be called, without looking it up. InputError."""
-    parse_url(url)
-
-
 def parse_url(url: str) -> httpx.URL:
     """An http or https address without a password in it. InputError."""
     try:

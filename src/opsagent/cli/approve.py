@@ -83,7 +83,7 @@ async def _decide(
     else:
         say("Approved: it happens once, as shown." if grant else "Refused: it does not happen.")
         if door.local and not follow:
-            hint("No server runs on this data folder: nobody goes on with the run. Start one: opsagent serve")
+            hint("No server runs here: the run goes on where somebody follows it, or at the next: opsagent serve")
     return await follow_to_end(door, asked["runId"], as_json=place.as_json) if follow else None
 
 
@@ -96,7 +96,7 @@ def _list(pending: Json, now: float, *, as_json: bool) -> Exit | None:
         say("Nothing waits for a person.")
     if questions:
         rows = [(place_of(one), one["target"], remaining(one["expiresAt"], now), one["command"]) for one in questions]
-        table(("run:step", "target", "time", "command"), rows, wide="command")
+        table(("run:step", "target", "time", "command"), rows)
         hint(f"See one and decide: opsagent approve {place_of(questions[0])}")
     for one in unknown:
         run, step = one["sessionId"][:8], one["stepNumber"]

@@ -46,7 +46,6 @@ def audit(
                 )
                 for one in entries
             ],
-            wide="detail",
         )
         if len(entries) == limit:
             hint(f"more: opsagent audit --after {entries[-1]['sequence']}")

@@ -26,6 +26,7 @@ State = Literal["ok", "degraded", "missing"]
 OLDEST_SQLITE = (3, 35, 0)  # the first with RETURNING
 LITTLE_BYTES, TOO_LITTLE_BYTES = 1024**3, 50 * 1024**2
 RELEASED = 1_790_000_000  # 2026-09: a clock before it is wrong
+SWITCHED_OFF = frozenset({"host", "intake"})  # what readiness knows and no check here does
 TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 _TIMEX_BYTES = 512  # more than struct timex has on any Linux
 
@@ -149,6 +150,7 @@ async def _built(settings: Settings) -> list[Finding]:
             wrong = await app.stores.housekeeping.check()
             switches = dict(await app.stores.control.switches(DEFAULT_TENANT))
             lines = await app.executor.describe()
+            degraded = (await app.readiness()).degraded
     except OpsAgentError as error:
         return [
             Finding("policy" if isinstance(error, PolicyUnloadable) else "store", "missing", error.message, error.fix)
@@ -159,6 +161,7 @@ async def _built(settings: Settings) -> list[Finding]:
         else Finding("store", "ok", "opens and can write; the policy loads")
     ]
     found.append(Finding("mode", "ok", " ".join(describe(switches))))
+    found += [Finding(part, "degraded", why) for part, why in degraded.items() if part in SWITCHED_OFF]
     for name, words in lines.items():
         means, _, mend = words.partition(" To mend: ")
         found.append(Finding(name, "degraded" if mend else "ok", means, mend))

@@ -90,7 +90,7 @@ def list_all(*, data_dir: DataDir = None, tenant: TenantName = DEFAULT_TENANT, a
             )
             for one in found
         ]
-        table(("name", "executor", "reach", "environment", "hosts", "labels"), rows, wide="labels")
+        table(("name", "executor", "reach", "environment", "hosts", "labels"), rows)
         return None
 
     perform(Place(data_dir=data_dir, tenant=tenant, as_json=as_json), work)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from opsagent.cli.exits import Exit
 from opsagent.cli.options import AsJson, DataDir, Place
 from opsagent.cli.perform import finish
-from opsagent.cli.screen import STYLES, say, say_json, screen
+from opsagent.cli.screen import STYLES, put, say, say_json, screen
 from opsagent.cli.visible import one_line
 
 
@@ -27,9 +27,9 @@ def doctor(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
         console = screen()
         for finding in findings:
             line = Text(f"{finding.state:<9}", style=STYLES[finding.state]).append(f"{finding.name}: ", style="bold")
-            console.print(line.append(one_line(finding.means)), overflow="fold")
+            put(console, line.append(one_line(finding.means)))
             if finding.mend:
-                console.print(Text(f"         mend: {one_line(finding.mend)}"), overflow="fold")
+                put(console, Text(f"         mend: {one_line(finding.mend)}"))
         degraded = sum(one.state == "degraded" for one in findings)
         if not healthy:
             say("", "Something that is needed is missing.")

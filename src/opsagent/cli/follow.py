@@ -10,7 +10,7 @@ from opsagent.cli.answer import at_terminal, says_yes
 from opsagent.cli.door import Door
 from opsagent.cli.exits import Exit
 from opsagent.cli.question import place_of, show_question
-from opsagent.cli.screen import hint, say, say_json, screen
+from opsagent.cli.screen import hint, put, say, say_json, screen
 from opsagent.cli.timeline import event_line, result_lines
 
 Json = dict[str, Any]
@@ -41,7 +41,7 @@ async def follow_to_end(door: Door, run_id: str, *, as_json: bool, work: bool = 
         say_json(run)
     else:
         for line in result_lines(run):
-            screen().print(line, overflow="fold")
+            put(screen(), line)
     return Exit.OK if run["status"] == "completed" else Exit.FAILED
 
 
@@ -63,7 +63,7 @@ class _Follower:
             run = await self.door.run(self.run_id)  # before its events: those of its end are then among them
             for event in await self.door.events(self.run_id, after=self._seen):
                 self._seen = event["sequence"]
-                say_json(event) if self.as_json else screen().print(event_line(event), overflow="fold")
+                say_json(event) if self.as_json else put(screen(), event_line(event))
             if run["status"] in ENDED:
                 return run
             waits = run["status"] == "awaiting_approval" and await self._someone_must_speak()

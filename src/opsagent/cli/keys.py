@@ -87,7 +87,7 @@ def list_all(*, data_dir: DataDir = None, tenant: TenantName = DEFAULT_TENANT, a
                 )
                 for one in found
             ]
-            table(("id", "role", "kind", "age", "state", "name"), rows, wide="name")
+            table(("id", "role", "kind", "age", "state", "name"), rows)
         return None
 
     perform(Place(data_dir=data_dir, tenant=tenant, as_json=as_json), work)

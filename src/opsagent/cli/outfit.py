@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+from pydantic import SecretStr
 
 from opsagent.adapters.clock import SystemClock, SystemIds
 from opsagent.adapters.datafolder import ServerInfo, read_server, remove_server, write_server
@@ -26,6 +28,7 @@ __all__ = [
     "runbook_parser",
     "shfmt",
     "shipped_runbooks",
+    "start_logs",
     "write_server",
 ]
 
@@ -64,8 +67,27 @@ def shipped_runbooks() -> Sequence[Runbook]:
     return shipped()
 
 
+def start_logs(settings: Settings) -> None:
+    """Send log lines where the settings say. ConfigurationError when the file cannot be opened."""
+    from opsagent.adapters.logs import LogConfig, configure_logs
+    from opsagent.adapters.redaction import Redaction
+
+    logs = settings.logs
+    config = LogConfig(format=logs.log_format, level=logs.log_level, file=logs.log_file)
+    configure_logs(config, Redaction(_secrets(settings)))
+
+
 def shfmt() -> Path | None:
     """The program that parses shell commands, if it is installed."""
     from opsagent.adapters.analysers.shell.parser import find_shfmt
 
     return find_shfmt()
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    """Every secret value the settings hold, whatever it is for: no log line may show one."""
+    for area, name, _ in Settings.each():
+        value = getattr(getattr(settings, area), name)
+        for one in value.values() if isinstance(value, Mapping) else (value,):
+            if isinstance(one, SecretStr) and one.get_secret_value():
+                yield one.get_secret_value()

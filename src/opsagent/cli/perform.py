@@ -42,11 +42,17 @@ def perform(place: Place, work: Callable[[Door], Awaitable[Exit | None]]) -> Non
     finish(place, through_the_door)
 
 
-def finish(place: Place, work: Callable[[], Coroutine[Any, Any, Exit]]) -> None:
-    """Run the work to its end in an event loop of its own, and leave with its exit code."""
+def finish(
+    place: Place,
+    work: Callable[[], Coroutine[Any, Any, Exit]],
+    *,
+    loops: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> None:
+    """Run the work to its end in an event loop of its own (made by `loops`), and leave with its exit code."""
     code = Exit.OK
     try:
-        code = asyncio.run(work())
+        with asyncio.Runner(loop_factory=loops) as runner:
+            code = runner.run(work())
     except OpsAgentError as error:
         if TRACEBACKS.get():
             raise
@@ -59,3 +65,12 @@ def finish(place: Place, work: Callable[[], Coroutine[Any, Any, Exit]]) -> None:
         words = Unexpected(f"{type(error).__name__}: {error}", fix=UNEXPECTED_FIX)
         code = complain(words, as_json=place.as_json)
     raise typer.Exit(int(code))
+
+
+def fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the faster event loop, where it is installed; None is Python's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

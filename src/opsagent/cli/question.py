@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from opsagent.cli.screen import screen
+from opsagent.cli.screen import put, screen
 from opsagent.cli.timeline import CLOSE, OPEN, marked, remaining
 from opsagent.cli.visible import one_line, visible
 
@@ -34,7 +34,7 @@ def show_question(asked: Json, now: float, *, width: int | None = None) -> None:
     """Print it: the manifest first, then the exact command, its undo, the target, and why."""
     console = screen(width)
     for line in _lines(asked, now):
-        console.print(line, overflow="fold")
+        put(console, line)
 
 
 def place_of(asked: Json) -> str:
@@ -58,7 +58,10 @@ def _lines(asked: Json, now: float) -> Iterator[Text]:
             yield _fact(words, ", ".join(one_line(one) for one in manifest[key]))
     if manifest["privileged"]:
         yield _fact("rights", "it runs with raised rights")
+    listed = [one for key, _ in _EFFECTS for one in manifest[key]]
     for one in manifest["reasons"]:
+        if any(one.endswith(f" {known}") for known in listed):
+            continue  # said above already
         yield _fact("note", one_line(one))
     if not told and not manifest["reasons"]:
         yield _fact("note", "nothing is known of its effect")

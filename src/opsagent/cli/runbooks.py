@@ -100,7 +100,7 @@ def list_all(*, data_dir: DataDir = None, tenant: TenantName = DEFAULT_TENANT, a
             rows = [
                 (one["runbookId"], one["revision"], ", ".join(one.get("alerts") or []), one["title"]) for one in found
             ]
-            table(("id", "version", "alerts", "title"), rows, wide="title")
+            table(("id", "version", "alerts", "title"), rows)
         return None
 
     perform(Place(data_dir=data_dir, tenant=tenant, as_json=as_json), work)
@@ -156,11 +156,7 @@ def _say_found(found: dict[str, Any]) -> None:
     if not found["fits"]:
         say("No runbook fits." + (" The nearest:" if found["results"] else ""))
     if found["results"]:
-        table(
-            ("id", "score", "why"),
-            [(one["id"], f"{one['score']:.2f}", one["why"]) for one in found["results"]],
-            wide="why",
-        )
+        table(("id", "score", "why"), [(one["id"], f"{one['score']:.2f}", one["why"]) for one in found["results"]])
 
 
 def _texts(paths: Iterable[Path]) -> list[tuple[str, str]]:

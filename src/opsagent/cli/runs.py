@@ -52,7 +52,6 @@ def runs(
                 )
                 for one in page["runs"]
             ],
-            wide="task",
         )
         if page.get("nextCursor"):
             hint(f"more: opsagent runs --cursor {page['nextCursor']}")

@@ -12,9 +12,12 @@ from opsagent.cli.visible import one_line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 Json = Mapping[str, Any]
 PIPED_WIDTH = 200  # columns when nobody looks: `opsagent runs | grep disk` must not lose its words
+HANG, MIN_WIDTH = 2, 20
+GAP, LEAST_ROOM = "  ", 24  # between columns; what the wide column needs beside the others
 STYLES = {
     "completed": "green",
     "succeeded": "green",
@@ -55,19 +58,48 @@ def screen(width: int | None = None, *, to_stderr: bool = False) -> Console:
     return Console(file=stream, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, wide: str = "") -> None:
-    """A plain table; the column named `wide` takes the room that is left, on one line, cut with an ellipsis."""
-    from rich import box
-    from rich.table import Table
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A plain table. The last column takes the room that is left, cut with an ellipsis.
+
+    On a terminal too narrow for it (a phone), it goes on a line of its own below its row.
+    """
     from rich.text import Text
 
     console = screen()
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=False)
-    for column in columns:
-        grid.add_column(column, no_wrap=True, overflow="ellipsis", ratio=1 if column == wide else None)
-    for row in rows:
-        grid.add_row(*(Text(one_line(cell), style=STYLES.get(str(cell), "")) for cell in row))
-    console.print(grid)
+    cells = [[one_line(cell) for cell in row] for row in rows]
+    fixed = [max(len(column), *(len(row[at]) for row in cells)) for at, column in enumerate(columns[:-1])]
+    room = console.width - sum(fixed) - len(GAP) * len(fixed)
+    below = room < LEAST_ROOM
+    shown = columns[:-1] if below else columns
+    console.print(Text(GAP.join(_padded(name, fixed, at) for at, name in enumerate(shown)), style="dim"))
+    for row in cells:
+        line = Text()
+        for at, cell in enumerate(row[: len(fixed)]):
+            line.append(_padded(cell, fixed, at), style=STYLES.get(cell, "")).append(GAP)
+        if below:
+            console.print(line, no_wrap=True, overflow="ellipsis")
+            line = Text(GAP)
+        line.append(row[-1], style=STYLES.get(row[-1], ""))
+        console.print(line, no_wrap=True, overflow="ellipsis")
+
+
+def _padded(words: str, widths: Sequence[int], at: int) -> str:
+    return words.ljust(widths[at]) if at < len(widths) else words
+
+
+def put(console: Console, text: Text) -> None:
+    """Print a text; what does not fit goes on below, two columns further in than where its line began.
+
+    So a line that was broken here can be told from a line that ends there, also in a command.
+    """
+    for line in text.split("\n", allow_blank=True):
+        lead = len(line.plain) - len(line.plain.lstrip(" "))
+        room = max(MIN_WIDTH, console.width - lead - HANG)
+        if lead + line[lead:].cell_len <= console.width:
+            console.print(line, soft_wrap=True)
+            continue
+        for at, part in enumerate(line[lead:].wrap(console, room, overflow="fold")):
+            console.print(" " * (lead + (HANG if at else 0)), part, sep="", soft_wrap=True)
 
 
 def say(*lines: object) -> None:

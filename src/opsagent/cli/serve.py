@@ -8,7 +8,7 @@ import typer
 
 from opsagent.cli.exits import Exit
 from opsagent.cli.options import AsJson, DataDir, Place
-from opsagent.cli.perform import finish
+from opsagent.cli.perform import fast_loop, finish
 
 
 def serve(
@@ -29,10 +29,13 @@ def serve(
     place = Place(data_dir=data_dir, as_json=as_json)
 
     async def work() -> Exit:
+        from opsagent.cli.outfit import start_logs
         from opsagent.cli.server import Serving
         from opsagent.settings import Settings
 
         given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-        return await Serving(settings=Settings.load({**place.overrides(), **given}), as_json=as_json).run()
+        settings = Settings.load({**place.overrides(), **given})
+        start_logs(settings)
+        return await Serving(settings=settings, as_json=as_json).run()
 
-    finish(place, work)
+    finish(place, work, loops=fast_loop())

@@ -49,7 +49,6 @@ def tickets(
                 )
                 for one in page["tickets"]
             ],
-            wide="title",
         )
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from opsagent.cli.screen import STYLES, age, clock_time, epoch, screen, span
+from opsagent.cli.screen import STYLES, age, clock_time, epoch, put, screen, span
 from opsagent.cli.visible import one_line, visible
 
 if TYPE_CHECKING:
@@ -24,9 +24,11 @@ _QUIET = frozenset({"tool_result"})  # said by the step already
 def show_run(run: Json, session: Json, events: Sequence[Json], now: float, *, width: int | None = None) -> None:
     """Print all of it."""
     console = screen(width)
-    for part in (_head(run, now), _result(run), _triage(run), _plan(events), _steps(session), _timeline(events)):
+    for part in (_head(run, now), _result(run), _triage(run), _plan(events), _steps(session)):
         for line in part:
-            console.print(line, overflow="fold")
+            put(console, line)
+    for line in _timeline(events):
+        console.print(line, no_wrap=True, overflow="ellipsis")
 
 
 def event_line(event: Json) -> Text:
@@ -34,7 +36,7 @@ def event_line(event: Json) -> Text:
     from rich.text import Text
 
     kind = event["eventType"]
-    words = event["content"] or event["toolArgs"].get("command", "")
+    words = "the run has ended" if kind == "final" else event["content"] or event["toolArgs"].get("command", "")
     style = {"error": "red", "approval": "yellow", "final": "bold", "triage": "cyan"}.get(kind, "")
     line = Text(f"{clock_time(event['createdAt'])} ", style="dim")
     line.append(f"{kind:<12} ", style=style or "dim")

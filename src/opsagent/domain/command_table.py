@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
 
 
 class Kind(StrEnum):
@@ -38,8 +37,7 @@ class Option:
     """One option. `kind` None: it takes no value. `attached`: the value only stands attached (`--color=auto`).
 
     `effect` and `secret` say in words what it changes or reveals; `only` must match the whole written-out value;
-    `arguments` replaces the table's arguments when the option is given (`grep -e`); `shows` names the words its output
-    is made of.
+    `arguments` replaces the table's arguments when the option is given (`grep -e`).
     """
 
     kind: Kind | None = None
@@ -49,7 +47,6 @@ class Option:
     forbidden: str = ""
     only: re.Pattern[str] | None = None
     arguments: tuple[tuple[Kind, bool], ...] | None = None
-    clears: bool = False
 
 
 class Wrap(StrEnum):
@@ -70,7 +67,9 @@ class CommandTable:
     `style` is how options are written: `getopt` (-abc, --long), `leading` (the same, only before the first argument),
     `single` (-long), `none` (every word is data).
     `arguments` lists the positional words; True repeats it. `skips` is how many words stand before a wrapped command.
-    `bare` says what happens when there is no argument at all. `asks` says why it is never proven to read.
+    `bare` says what happens when there is no argument at all. `asks` says why it is never proven to read. `only` must
+    match every positional word; `required` is a set of options of which one must be given; `check` names a rule in code.
+    `prints` and `prints_numbers` match the arguments with which its output is only plain names, or only numbers.
     """
 
     name: str
@@ -98,8 +97,8 @@ class CommandTable:
     builtin: bool = False
     check: str = ""
     prints: re.Pattern[str] | None = None
+    prints_numbers: re.Pattern[str] | None = None
     required: frozenset[str] = frozenset()
-    local: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +117,8 @@ class Tables:
     secret_variables: tuple[str, ...] = ()
     sensitive: tuple[tuple[str, str], ...] = ()
     harmless_paths: tuple[str, ...] = ()
+    quiet_folders: tuple[str, ...] = ()
     system_roots: tuple[str, ...] = ()
     forbidden_writes: tuple[tuple[str, str], ...] = ()
     forbidden_services: tuple[tuple[str, str], ...] = ()
     version: str = ""
-    extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))

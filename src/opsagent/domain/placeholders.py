@@ -18,7 +18,7 @@ _REDIRECT = re.compile(r"(?:&>>|&>|<<<|<>|>>|>\||>&|<&|>|<)")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 _VARIABLE = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|[0-9#?@*!$-]|\{[A-Za-z0-9_#?@*]+\})")
 _KEYWORDS = frozenset({"if", "then", "else", "elif", "fi", "while", "until", "do", "done", "!", "{", "}"})
-_NOT_PLAIN = frozenset({"case", "esac", "select", "function", "coproc", "[[", "for"})
+_NOT_PLAIN = frozenset({"case", "esac", "select", "function", "coproc", "[[", "for", "time"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class _Simple:
 
     words: list[str] = field(default_factory=list)
     redirect: bool = False
+    closed: bool = False  # it is a group that has ended: only redirects may follow
 
 
 def names(text: str) -> Iterator[str]:
@@ -70,13 +71,15 @@ class _Scanner:
         self.judged: dict[int, str] = {}
         self.depth = 0
 
-    def commands(self, at: int, *, closing: str, outer: bool = True) -> int:
+    def commands(self, at: int, *, closing: str, outer: bool = True) -> int:  # noqa: C901 - a branch a token
         """Read commands until `closing` (or the end); returns the position behind the last character read."""
         text, simple = self.text, _Simple()
         while at < len(text):
             character = text[at]
             if character in " \t" or text.startswith("\\\n", at):
                 at += 1 if character in " \t" else 2
+            elif simple.redirect and character in "#;&|\n()<>":
+                raise _NotPlainError("a redirect has no target")
             elif character == "#":
                 at = self._line_end(at)
             elif character == ")":
@@ -96,10 +99,10 @@ class _Scanner:
         return at
 
     def _group(self, at: int, simple: _Simple, *, outer: bool) -> int:
-        if simple.words or self.text.startswith("((", at):
+        if simple.words or simple.closed or self.text.startswith("((", at):
             raise _NotPlainError("it has a function, an array, a pattern or arithmetic in parentheses")
         end = self.commands(at + 1, closing=")", outer=outer)
-        simple.words.append(")")
+        simple.closed = True
         return end
 
     def _redirect(self, match: re.Match[str], simple: _Simple) -> int:
@@ -132,8 +135,11 @@ class _Scanner:
         return end
 
     def _note(self, word: str, simple: _Simple) -> None:
+        word = word.replace("\\\n", "")
         if simple.redirect:
             simple.redirect = False
+        elif simple.closed:
+            raise _NotPlainError("a word follows a `)`")
         elif not simple.words and word in _NOT_PLAIN:
             raise _NotPlainError(f"it has `{word}`")
         elif not (not simple.words and (word in _KEYWORDS or _ASSIGNMENT.match(word))):

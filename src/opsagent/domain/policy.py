@@ -103,7 +103,9 @@ def judge(
         return verdict(Decision.ALLOW, "sandbox-scratch", "It changes only files in the run's own sandbox folder.")
     rule_id = "effect" if manifest.proof is Proof.EFFECT else "not-proven"
     reason = _list(manifest.reasons) or "nothing is known about what it does"
-    return verdict(Decision.ASK, rule_id, f"Not proven harmless: {reason}." if rule_id == "not-proven" else f"It {reason}.")
+    return verdict(
+        Decision.ASK, rule_id, f"Not proven harmless: {reason}." if rule_id == "not-proven" else f"It {reason}."
+    )
 
 
 def registered(contact: str, hosts: Sequence[str]) -> bool:
@@ -116,7 +118,11 @@ def registered(contact: str, hosts: Sequence[str]) -> bool:
 
 def is_scratch(manifest: Manifest, command: Command, connection: Connection) -> bool:
     """Whether an effect stays in the sandbox folder: known, local, relative paths, nothing else touched."""
-    if manifest.proof is not Proof.EFFECT or command.reach is not Reach.SANDBOX or connection.reach is not Reach.SANDBOX:
+    if (
+        manifest.proof is not Proof.EFFECT
+        or command.reach is not Reach.SANDBOX
+        or connection.reach is not Reach.SANDBOX
+    ):
         return False
     if connection.executor != "shell" or command.executor != "shell" or command.credential:
         return False

@@ -16,9 +16,11 @@ _CODE_WORDS = (
     "chroot nsenter unshare flock strace expect tmux screen"
 )
 _CODE = frozenset(_CODE_WORDS.split())
-_WRAPPER_WORDS = "sudo doas env nice ionice nohup setsid stdbuf timeout time command builtin xargs"
+_WRAPPER_WORDS = "sudo doas env nice ionice nohup setsid stdbuf timeout command builtin xargs"
 _WRAPPERS = frozenset(_WRAPPER_WORDS.split())
 _LONE_OPTIONS = frozenset({"-n", "-E", "-H", "-k", "-0", "-r", "-p", "--", "-oL", "--preserve-env"})
+_QUOTING = re.compile(r"['\"\\]")
+_UNFIXED = re.compile(r"[$*?\[{~]")
 _NUMBER = re.compile(r"[0-9.]+[smhd]?|[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
 _SQL = re.compile(r"-[A-Za-z0-9]*[cev]|--(?:command|execute|set|variable)")
 _INTERPRETER = re.compile(r"-[A-Za-z]*[ceEmrnp]")
@@ -43,7 +45,9 @@ def code_place(words: Sequence[str]) -> str:  # noqa: PLR0911 - one return per r
     """
     if not words:
         return "it is the name of the command"
-    called = [posixpath.basename(word.strip("'\"")) for word in words]
+    called = [posixpath.basename(_QUOTING.sub("", word)) for word in words]
+    if _UNFIXED.search(words[0]):
+        return "the name of its command is not fixed"
     wrapped = called[0] in _WRAPPERS
     if wrapped and not _behind_wrapper(called):
         return f"it may be the command that `{called[0]}` runs"

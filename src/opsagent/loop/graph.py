@@ -14,11 +14,7 @@ the run goes on, so that LangGraph's recursion limit is only a backstop.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Protocol, TypedDict
-
-from langgraph.graph import END, START, StateGraph
-from langgraph.graph.state import CompiledStateGraph
-from langgraph.runtime import Runtime
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 from opsagent.domain.run import Node
 from opsagent.loop.act import reflect, revise, tools
@@ -27,7 +23,11 @@ from opsagent.loop.drive import Drive
 from opsagent.loop.orient import evaluator, planner
 from opsagent.loop.settle import final, undo, verify
 
+if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
+
 RECURSION_LIMIT = 50
+OVER = "__end__"  # what LangGraph calls END
 
 NODES: dict[Node, Callable[[Drive], Awaitable[None]]] = {
     Node.EVALUATOR: evaluator,
@@ -43,25 +43,22 @@ NODES: dict[Node, Callable[[Drive], Awaitable[None]]] = {
 }
 
 
-class Passing(Protocol):
-    """A node as LangGraph calls it."""
-
-    async def __call__(self, state: Place, *, runtime: Runtime[Drive]) -> Place:
-        """Work from the place, return the next one."""
-        ...
-
-
 class Place(TypedDict):
     """Where the run stands in this invocation: all there is to know is in the store."""
 
     next: str
 
 
-Loop = CompiledStateGraph[Place, Drive, Place, Place]
+Loop: TypeAlias = "CompiledStateGraph[Place, Drive, Place, Place]"
 
 
 def build_loop() -> Loop:
-    """The compiled graph; it holds nothing of any run and serves all of them at once."""
+    """The compiled graph; it holds nothing of any run and serves all of them at once.
+
+    LangGraph is imported here, about a second, so that commands which drive no run do not wait for it.
+    """
+    from langgraph.graph import END, START, StateGraph
+
     graph: StateGraph[Place, Drive, Place, Place] = StateGraph(Place, context_schema=Drive)
     targets: dict[Hashable, str] = {**{node.value: node.value for node in NODES}, END: END}
     for node, act in NODES.items():
@@ -77,12 +74,14 @@ async def step_cycle(loop: Loop, drive: Drive) -> None:
     await loop.ainvoke(place, context=drive, config={"recursion_limit": RECURSION_LIMIT})
 
 
-def _passing(node: Node, act: Callable[[Drive], Awaitable[None]]) -> Passing:
+def _passing(node: Node, act: Callable[[Drive], Awaitable[None]]) -> Callable[..., Awaitable[Place]]:
+    from langgraph.runtime import Runtime
+
     async def passing(state: Place, *, runtime: Runtime[Drive]) -> Place:  # noqa: ARG001 - LangGraph passes it by name
         drive = runtime.context
         await act(drive)
         over = drive.parked or drive.run.ended or node is Node.REFLECT
-        return Place(next=END if over else drive.run.next_node.value)
+        return Place(next=OVER if over else drive.run.next_node.value)
 
     return passing
 

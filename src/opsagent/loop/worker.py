@@ -13,7 +13,7 @@ from opsagent.domain.run import Node, Run, RunStatus
 from opsagent.domain.step import Step, StepStatus
 from opsagent.errors import LeaseLost, NotFound, OpsAgentError, UnavailableError
 from opsagent.loop.drive import Drive, Kit
-from opsagent.loop.graph import Loop, step_cycle
+from opsagent.loop.graph import Loop, build_loop, step_cycle
 from opsagent.ports.dispatch import Dispatch
 from opsagent.ports.executor import Traced
 from opsagent.ports.stores import DueRun, Lease
@@ -38,9 +38,9 @@ class Worker:
     """One per process. `start` it, `stop` it; runs it holds at the stop are finished or parked, never lost."""
 
     kit: Kit
-    loop: Loop
     dispatch: Dispatch
     config: WorkerConfig
+    _loop: Loop | None = None
     _driving: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
     _sweeping: asyncio.Task[None] | None = None
     _stopping: bool = False
@@ -48,6 +48,7 @@ class Worker:
     async def start(self) -> None:
         """Begin to sweep; returns at once."""
         self._stopping = False
+        self._loop = self._loop or await asyncio.to_thread(build_loop)
         self._sweeping = asyncio.create_task(self._sweep(), name="opsagent-worker")
 
     async def stop(self) -> None:
@@ -139,8 +140,10 @@ class Worker:
         try:
             drive.steps = list(await self.kit.stores.journal.steps(drive.run.tenant, drive.run.id))
             await self._end_interrupted_looks(drive)
+            loop = self._loop or await asyncio.to_thread(build_loop)
+            self._loop = loop
             while not (drive.parked or drive.run.ended or self._stopping):
-                await step_cycle(self.loop, drive)
+                await step_cycle(loop, drive)
         except LeaseLost:
             log.warning("run %s was taken over by another worker", drive.run.id)
         except UnavailableError:

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 class OutboxConfig:
     """All times in seconds. A send is given up after `send_timeout_s`, well before `lock_s` lets another take it.
 
+    Stopping waits `stop_s` for what is being sent; the rest is sent again later, marked as a possible repeat.
     Try `n` waits `base_s` times 2 to the `n`, at most `cap_s`, and half of it by chance; after `attempts` it is dead.
     """
 
@@ -27,6 +28,7 @@ class OutboxConfig:
     poll_s: float = 1.0
     send_timeout_s: float = 45.0
     lock_s: float = 90.0
+    stop_s: float = 10.0
     base_s: float = 1.0
     cap_s: float = 600.0
     attempts: int = 12
@@ -57,7 +59,7 @@ class Outbox:
         self._wake.set()
 
     def stop(self) -> None:
-        """Finish what is being sent, then let `run` return."""
+        """Take nothing more, let `run` finish what is being sent (for `stop_s` at most) and return."""
         self._stopping = True
         self._wake.set()
 
@@ -72,7 +74,8 @@ class Outbox:
                 if not due:
                     await self._pause(sending)
                 sending = {one for one in sending if not _ended(one)}
-            await asyncio.gather(*sending)
+            if sending:
+                await asyncio.wait(sending, timeout=self._config.stop_s)
         finally:
             for one in sending:
                 one.cancel()

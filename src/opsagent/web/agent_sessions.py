@@ -19,7 +19,6 @@ from opsagent.web import wire
 from opsagent.web.auth import Approver, Operator, Reader
 from opsagent.web.bodies import (
     Body,
-    IdempotencyHeader,
     LongText,
     Parameters,
     ShortText,
@@ -69,9 +68,9 @@ class Resolution(Body):
     "/execute",
     summary="Execute a runbook",
     responses={200: {"model": wire.SessionJson}},
-    openapi_extra=takes(Execution),
+    openapi_extra=takes(Execution, idempotent=True),
 )
-async def execute(request: Request, principal: Operator, key: IdempotencyHeader = None) -> Response:
+async def execute(request: Request, principal: Operator) -> Response:
     """Start a session. Steps that are not proven reads wait for a person."""
     body = await read_json(request, Execution)
     agent = deps_of(request).agent
@@ -85,7 +84,7 @@ async def execute(request: Request, principal: Operator, key: IdempotencyHeader 
         connection=body.connection,
         parameters=body.parameters,
     )
-    run = await agent.submit(trigger, key=idempotency(request, key, body))
+    run = await agent.submit(trigger, key=idempotency(request, body))
     return as_json(await session(agent, principal, run.id))
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
-from fastapi import Header
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from starlette.requests import Request
@@ -80,14 +80,8 @@ TextOrNumber = Annotated[
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
 Parameters = Annotated[dict[FieldName, TextOrNumber], Field(max_length=50)]
 CallbackUrl = Annotated[str, Field(max_length=MAX_URL_CHARS), AfterValidator(_callback)]
-IdempotencyHeader = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        pattern=r"^[\x21-\x7e]{1,200}$",
-        description="Makes a repeat harmless: the same key with the same request answers with what the first one made.",
-    ),
-]
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 async def read_json(request: Request, model: type[M], *, optional: bool = False) -> M:
@@ -131,22 +125,44 @@ def _is_json(content_type: str) -> bool:
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
-def idempotency(request: Request, key: str | None, body: Body | None) -> IdempotencyKey | None:
-    """The caller's key bound to the request: SHA-256 over the route and the canonical body."""
+def idempotency_key(request: Request) -> str | None:
+    """The caller's Idempotency-Key, if one came. InputError for what cannot be one."""
+    key = request.headers.get(IDEMPOTENCY_HEADER)
+    if key is not None and not _KEY.fullmatch(key):
+        found = {
+            "type": "value_error",
+            "loc": ("header", IDEMPOTENCY_HEADER),
+            "msg": "must be 1 to 200 visible ASCII characters",
+        }
+        raise wrong_fields([found])
+    return key
+
+
+def idempotency(request: Request, body: Body) -> IdempotencyKey | None:
+    """The caller's key bound to the request: SHA-256 over the route and the canonical body. InputError."""
+    key = idempotency_key(request)
     if key is None:
         return None
-    shape: Mapping[str, Any] = body.model_dump(mode="json") if body is not None else {}
-    canonical = orjson.dumps([request.method, request.url.path, shape], option=orjson.OPT_SORT_KEYS)
+    canonical = orjson.dumps(
+        [request.method, request.url.path, body.model_dump(mode="json")], option=orjson.OPT_SORT_KEYS
+    )
     return IdempotencyKey(key=key, request_sha256=hashlib.sha256(canonical).hexdigest())
 
 
-def takes(model: type[Body], *, markdown: bool = False, required: bool = True) -> dict[str, Any]:
-    """The OpenAPI words for a body that the route reads itself."""
+def takes(
+    model: type[Body], *, markdown: bool = False, required: bool = True, idempotent: bool = False
+) -> dict[str, Any]:
+    """The OpenAPI words for what the route reads itself: its body, and an Idempotency-Key."""
     schema = model.model_json_schema(by_alias=True)
     content: dict[str, Any] = {"application/json": {"schema": _inlined(schema, schema.get("$defs", {}))}}
     if markdown:
         content["text/markdown"] = {"schema": {"type": "string"}}
-    return {"requestBody": {"required": required, "content": content}}
+    described: dict[str, Any] = {"requestBody": {"required": required, "content": content}}
+    if idempotent:
+        words = "Makes a repeat harmless: the same key with the same request answers with what the first one made."
+        header = {"name": IDEMPOTENCY_HEADER, "in": "header", "required": False, "description": words}
+        described["parameters"] = [{**header, "schema": {"type": "string", "maxLength": 200}}]
+    return described
 
 
 def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:

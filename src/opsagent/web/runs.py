@@ -123,7 +123,9 @@ async def cancel(request: Request, principal: Operator, run_id: RunId) -> Respon
 async def retry(request: Request, principal: Operator, run_id: RunId) -> Response:
     """A new run of the same request, with `retryOf`; the old one must have ended. Takes no Idempotency-Key."""
     if "idempotency-key" in request.headers:
-        raise InputError("A retry takes no Idempotency-Key.", fix="Leave it out, and list the runs before a second try.")
+        raise InputError(
+            "A retry takes no Idempotency-Key.", fix="Leave it out, and list the runs before a second try."
+        )
     run = await deps_of(request).agent.retry(principal, run_id)
     return as_json(accepted(run), 202, {"Location": f"{RUNS_PATH}/{run.id}"})
 

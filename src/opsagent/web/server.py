@@ -29,6 +29,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 log_config=None,
                 server_header=False,
+                proxy_headers=False,  # else anybody on this machine could choose the address it is limited by
                 timeout_graceful_shutdown=_GRACE_S,
                 lifespan="on",
             )

@@ -20,11 +20,11 @@ from opsagent.web import wire
 from opsagent.web.auth import Operator, Poster, Reader
 from opsagent.web.bodies import (
     Body,
-    IdempotencyHeader,
     LongText,
     ShortText,
     Text,
     as_json,
+    idempotency_key,
     read_json,
     takes,
 )
@@ -89,13 +89,13 @@ async def receive(request: Request, delivery: Handed) -> Response:
     summary="Make a ticket by hand",
     status_code=201,
     responses={201: {"model": wire.TicketJson}},
-    openapi_extra=takes(DemoTicket),
+    openapi_extra=takes(DemoTicket, idempotent=True),
 )
-async def demo_ticket(request: Request, principal: Poster, key: IdempotencyHeader = None) -> Response:
+async def demo_ticket(request: Request, principal: Poster) -> Response:
     """Goes the way of a webhook's signal: the same problem reported again joins the open ticket."""
     body = await read_json(request, DemoTicket)
     deps = deps_of(request)
-    signal = _signal(deps, principal, body, key)
+    signal = _signal(deps, principal, body, idempotency_key(request))
     (joined,) = await deps.agent.receive(principal.tenant, (signal,))
     if joined.duplicate:
         await _same_request(deps, joined, signal)

@@ -16,7 +16,6 @@ from opsagent.web.auth import Poster
 from opsagent.web.bodies import (
     Body,
     CallbackUrl,
-    IdempotencyHeader,
     Parameters,
     ShortText,
     Text,
@@ -27,9 +26,10 @@ from opsagent.web.bodies import (
     takes,
 )
 from opsagent.web.deps import deps_of
+from opsagent.web.direct import DirectRoute
 from opsagent.web.views import RUNS_PATH, accepted
 
-router = APIRouter(prefix="/api/v1/trigger", tags=["Triggers"])
+router = APIRouter(prefix="/api/v1/trigger", tags=["Triggers"], route_class=DirectRoute)
 
 
 class ApiTrigger(Body):
@@ -54,9 +54,9 @@ class ApiTrigger(Body):
     summary="Start a run",
     status_code=202,
     responses={202: {"model": wire.Accepted}},
-    openapi_extra=takes(ApiTrigger),
+    openapi_extra=takes(ApiTrigger, idempotent=True),
 )
-async def trigger_api(request: Request, principal: Poster, key: IdempotencyHeader = None) -> Response:
+async def trigger_api(request: Request, principal: Poster) -> Response:
     """The run is stored when this answers, and a worker is on its way.
 
     202 and not 200: nothing has been done yet. The source documents ask for `{runId}` and name no status for this
@@ -78,5 +78,5 @@ async def trigger_api(request: Request, principal: Poster, key: IdempotencyHeade
         selected_skill=body.selected_skill,
         model=body.model,
     )
-    run = await deps_of(request).agent.submit(trigger, key=idempotency(request, key, body))
+    run = await deps_of(request).agent.submit(trigger, key=idempotency(request, body))
     return as_json(accepted(run), 202, {"Location": f"{RUNS_PATH}/{run.id}"})

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from opsagent.cli.demo.incidents import INCIDENTS
+
 DEMO = (sys.executable, "-P", "-m", "opsagent", "demo")
 
 
@@ -107,9 +109,9 @@ def test_yes_to_all_repairs_three_and_leaves_the_false_alarm_alone(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
-    for words in ("the process is gone", "a bad configuration", "the data folder is full", "a false alarm"):
+    for words in tuple(incident.title for incident in INCIDENTS):
         assert words in done.stdout
-    assert done.stdout.count("fixed, measured") == 3
+    assert done.stdout.count("repaired") == 3
     assert "false positive" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 200
     incidents = [json.loads(path.read_text()) for path in timelines(tmp_path)]

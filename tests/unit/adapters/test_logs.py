@@ -131,6 +131,15 @@ def test_a_file_that_cannot_be_opened_is_a_configuration_error(tmp_path: Path) -
         configure_logs(LogConfig(file=tmp_path / "taken" / "x"), Redaction())
 
 
+def test_a_full_disk_loses_lines_and_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = io.StringIO()
+    configure_logs(LogConfig(file=Path("/dev/full")), Redaction(), stream=stream)
+    for _ in range(3):
+        logging.getLogger("x").error("lost in the file")
+    assert len(lines(stream)) == 3
+    assert capsys.readouterr().err.count("/dev/full cannot be written") == 1
+
+
 def test_a_closed_stream_loses_lines_and_nothing_else(stream: io.StringIO) -> None:
     stream.close()
     structlog.get_logger().info("to nobody")

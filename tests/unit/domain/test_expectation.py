@@ -43,7 +43,7 @@ def step(name: str, status: StepStatus, stdout: str = "", number: int = 1, undo_
         (Expect(json_path="a", equals="x"), outcome('{"a": "y"}'), False, "is `y`, expected `x`"),
         (Expect(json_path="a.b", equals="x"), outcome('{"a": []}'), False, "nothing at `b`"),
         (Expect(json_path="a", equals="x"), outcome("{"), False, "not JSON"),
-        (Expect(), outcome(None and "", exit_code=None, signal=9), False, "killed by signal 9"),
+        (Expect(), outcome(exit_code=None, signal=9), False, "killed by signal 9"),
         (Expect(), outcome(exit_code=None, timed_out=True, started_at=1.0, ended_at=6.0), False, "after 5 s"),
         (Expect(), outcome(known=False), False, "nobody can tell"),
         (Expect(), outcome(cancelled=True), False, "cancelled"),
@@ -64,8 +64,14 @@ def test_a_capture_is_the_one_group_of_the_one_match() -> None:
 
 @pytest.mark.parametrize(
     ("stdout", "words"),
-    [("none", "has 0"), ("pid=a\npid=b", "has 2"), ("pid=\x1b[2J", "cannot be seen"), (f"pid={'é' * 600}", "1024 bytes"), ("pid=", "captured nothing")],
-)  # fmt: skip
+    [
+        ("none", "has 0"),
+        ("pid=a\npid=b", "has 2"),
+        ("pid=\x1b[2J", "cannot be seen"),
+        (f"pid={'é' * 600}", "1024 bytes"),
+        ("pid=", "captured nothing"),
+    ],
+)
 def test_anything_else_is_refused_and_named(stdout: str, words: str) -> None:
     with pytest.raises(InputError, match="`pid`") as refused:
         capture({"pid": "^pid=(.*)$"}, outcome(stdout))
@@ -78,13 +84,10 @@ def test_nothing_is_captured_from_a_cut_output() -> None:
         capture({"pid": "^pid=(.*)$"}, outcome("pid=1", truncated=True))
 
 
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(),
-        lambda inner: st.dictionaries(st.text(), inner) | st.lists(inner),
-    ),
-    st.text(),
-)
+LEAVES = st.none() | st.booleans() | st.integers() | st.text()
+
+
+@given(st.recursive(LEAVES, lambda inner: st.dictionaries(st.text(), inner) | st.lists(inner)), st.text())
 def test_any_json_and_any_path_give_an_answer(value: object, path: str) -> None:
     met, reason = meets(Expect(json_path=path, equals="x"), outcome(json.dumps(value)))
     assert reason

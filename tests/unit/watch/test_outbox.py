@@ -259,6 +259,17 @@ async def test_stopping_finishes_what_is_being_sent() -> None:
     assert notices.rows["n0"].status is NoticeStatus.DELIVERED
 
 
+async def test_stopping_does_not_wait_for_ever() -> None:
+    _, notices, channel, outbox = house(OK, stop_s=0.01)
+    channel.gate.clear()
+    running = asyncio.create_task(outbox.run())
+    await until(lambda: channel.at_once == 1)
+    outbox.stop()
+    await running
+    assert channel.at_once == 0
+    assert notices.rows["n0"].status is NoticeStatus.SENDING
+
+
 async def test_cancelling_leaves_the_rest_to_the_next_sender() -> None:
     _, notices, channel, outbox = house(OK)
     channel.gate.clear()
@@ -269,6 +280,24 @@ async def test_cancelling_leaves_the_rest_to_the_next_sender() -> None:
         await running
     assert channel.at_once == 0
     assert notices.rows["n0"].status is NoticeStatus.SENDING
+
+
+async def test_a_fault_in_the_store_is_logged_and_the_rest_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    _, notices, channel, outbox = house(OK, count=2)
+    mark = notices.mark
+
+    async def broken(one: Notice) -> None:
+        if one.id == "n0":
+            raise ValueError("broken row")
+        await mark(one)
+
+    notices.mark = broken
+    running = asyncio.create_task(outbox.run())
+    await until(lambda: notices.rows["n1"].status is NoticeStatus.DELIVERED and "broken row" in caplog.text)
+    assert not running.done()
+    outbox.stop()
+    await running
+    assert len(channel.sent) == 2
 
 
 async def test_a_store_that_fails_is_tried_again() -> None:

@@ -14,7 +14,9 @@ from opsagent.web.auth import MAX_CACHED_KEYS, Keyring
 from opsagent.web.health import OPEN_PATHS
 from opsagent.web.openapi import permissions
 
-ROUTES = [(route, method) for route in iter_route_contexts(bare_app("1").routes) for method in sorted(route.methods or {"WS"})]
+ROUTES = [
+    (route, method) for route in iter_route_contexts(bare_app("1").routes) for method in sorted(route.methods or {"WS"})
+]
 
 
 def test_every_route_declares_exactly_one_permission():
@@ -62,7 +64,9 @@ async def test_every_route_lets_in_the_roles_that_carry_its_permission_and_no_ot
         assert (answer.status_code == 403) is not allowed, (name, path, answer.text)
 
 
-@pytest.mark.parametrize("headers", [{"X-API-Key": "opsa_viewer-secret"}, {"Authorization": "bearer opsa_viewer-secret"}])
+@pytest.mark.parametrize(
+    "headers", [{"X-API-Key": "opsa_viewer-secret"}, {"Authorization": "bearer opsa_viewer-secret"}]
+)
 async def test_a_key_comes_in_either_header(web, headers):
     answer = await web.client("").get("/api/agent-ops", headers=headers)
     assert answer.status_code == 200

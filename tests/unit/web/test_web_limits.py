@@ -18,7 +18,9 @@ PATH = "/api/v1/trigger/api"
 
 
 async def test_a_declared_large_body_is_refused_unread(web):
-    answer = await web.client().post(PATH, content=b"x" * (10 * 1024 * 1024), headers={"Content-Type": "application/json"})
+    answer = await web.client().post(
+        PATH, content=b"x" * (10 * 1024 * 1024), headers={"Content-Type": "application/json"}
+    )
     assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
 
 
@@ -37,6 +39,24 @@ async def test_a_chunked_large_body_is_refused_while_it_comes(web, path):
     assert sent <= 18 * 65536
 
 
+def scope_of(*headers):
+    """A POST to the trigger as a server hands it in."""
+    return {
+        "type": "http",
+        "method": "POST",
+        "path": PATH,
+        "raw_path": PATH.encode(),
+        "query_string": b"",
+        "headers": [(b"x-api-key", b"opsa_admin-secret"), (b"content-type", b"application/json"), *headers],
+        "client": ("10.0.0.1", 1),
+        "server": ("ops.test", 80),
+        "scheme": "http",
+        "root_path": "",
+        "http_version": "1.1",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+    }
+
+
 async def test_a_lying_length_is_counted(web):
     messages = iter([{"type": "http.request", "body": b"x" * 700_000, "more_body": True}] * 3)
     sent = []
@@ -47,13 +67,7 @@ async def test_a_lying_length_is_counted(web):
     async def send(message):
         sent.append(message)
 
-    scope = {
-        "type": "http", "method": "POST", "path": PATH, "raw_path": PATH.encode(), "query_string": b"",
-        "headers": [(b"content-length", b"5"), (b"x-api-key", b"opsa_admin-secret"), (b"content-type", b"application/json")],
-        "client": ("10.0.0.1", 1), "server": ("ops.test", 80), "scheme": "http", "root_path": "", "http_version": "1.1",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-    }  # fmt: skip
-    await web.app(scope, receive, send)
+    await web.app(scope_of((b"content-length", b"5")), receive, send)
     assert sent[0]["status"] == 413
 
 
@@ -256,11 +270,5 @@ async def test_a_client_that_leaves_in_mid_body_is_no_incident(web):
     async def send(message):
         sent.append(message)
 
-    scope = {
-        "type": "http", "method": "POST", "path": PATH, "raw_path": PATH.encode(), "query_string": b"",
-        "headers": [(b"x-api-key", b"opsa_admin-secret"), (b"content-type", b"application/json")],
-        "client": ("10.0.0.1", 1), "server": ("ops.test", 80), "scheme": "http", "root_path": "", "http_version": "1.1",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-    }  # fmt: skip
-    await web.app(scope, receive, send)
+    await web.app(scope_of(), receive, send)
     assert sent == []

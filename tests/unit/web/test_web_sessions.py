@@ -12,7 +12,9 @@ from opsagent.ports.stores import Change
 
 @pytest.fixture
 async def shop(web, runbook_text):
-    answer = await web.client().post("/api/v1/runbooks", content=runbook_text, headers={"Content-Type": "text/markdown"})
+    answer = await web.client().post(
+        "/api/v1/runbooks", content=runbook_text, headers={"Content-Type": "text/markdown"}
+    )
     assert answer.status_code == 201, answer.text
     return web
 
@@ -26,7 +28,11 @@ async def test_execute_takes_a_slug_or_a_number(shop, runbook_id):
     session = answer.json()
     assert answer.status_code == 200
     assert session["session_id"] == session["sessionId"] == session["runId"]
-    assert (session["runbook_id"], session["runbookTitle"], session["status"]) == ("shop-down", "The shop is down", "queued")
+    assert (session["runbook_id"], session["runbookTitle"], session["status"]) == (
+        "shop-down",
+        "The shop is down",
+        "queued",
+    )
     assert session["issue_description"] == "Database connection timeout"
     shown = (await client.get(f"/api/v1/agent/{session['session_id']}")).json()
     assert shown == session

@@ -30,7 +30,12 @@ async def test_a_run_is_stored_before_the_answer(web):
     shown = (await web.client("viewer").get(answer.headers["location"])).json()
     assert shown["taskDescription"] == "Check Lambda configs in account STX-EKYC-NON-PROD"
     assert (shown["accountId"], shown["selectedSkill"], shown["mode"]) == ("012345678901", "debugging", "fast")
-    assert (shown["status"], shown["source"], shown["tenantId"], shown["priority"]) == ("queued", "api", "default", "high")
+    assert (shown["status"], shown["source"], shown["tenantId"], shown["priority"]) == (
+        "queued",
+        "api",
+        "default",
+        "high",
+    )
     assert shown["parameters"] == {"service": "shop", "count": "3"}
     assert shown["callbackHost"] == "hooks.example.com"
     assert "secret-part" not in orjson.dumps(shown).decode()
@@ -60,7 +65,8 @@ async def test_text_round_trips_unmutated(web, text):
 
 
 @pytest.mark.parametrize(
-    "text", ["'; DROP TABLE runs; --", "$(rm -rf /) `id` && reboot | nc x 1", "<script>alert(1)</script>", "\u202eesrever"]
+    "text",
+    ["'; DROP TABLE runs; --", "$(rm -rf /) `id` && reboot | nc x 1", "<script>alert(1)</script>", "\u202eesrever"],
 )
 async def test_hostile_text_is_only_text(web, text):
     answer = await web.client().post(PATH, json={"taskDescription": text, "parameters": {"p": text}})

@@ -10,13 +10,14 @@ from opsagent.domain.approval import Approval, ApprovalStatus
 from opsagent.domain.identity import Principal
 from opsagent.domain.runbook import Phase
 from opsagent.domain.step import Step, StepStatus
+from opsagent.domain.ticket import Classification
 from opsagent.errors import UnavailableError
 from opsagent.loop.agent import Agent, RunView
 from opsagent.ports.clock import Clock
 
 LOOK_S = 0.1
 LIMIT_S = 60.0  # a run of the demo takes seconds; the time a person thinks is not counted
-MEASURE = "measure"  # the name of the loop's samples: told as one conclusion, not one by one
+INNER = ("measure", "save for ")  # how the loop names its own reads: told as one conclusion, not one by one
 OVER = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.UNKNOWN, StepStatus.REFUSED, StepStatus.UNDONE})
 
 
@@ -54,11 +55,14 @@ class Follower:
     def _tell(self, view: RunView) -> None:
         found = view.run.assessment
         if found and self._first("triage"):
-            self.teller.fact("measured", found.evidence[0].text if found.evidence else "nothing")
+            for evidence in found.evidence[:1]:
+                self.teller.fact("measured", evidence.text.removeprefix("Measured "))
             words = found.classification.value.replace("_", " ")
             self.teller.fact("triage", f"{words}, confidence {found.confidence:.2f}")
+            if found.classification is not Classification.FALSE_POSITIVE:
+                self.teller.fact("runbook", view.run.runbook_id or "none")
         for step in view.steps:
-            if step.status in OVER and step.name != MEASURE and self._first(step.id):
+            if step.status in OVER and not step.name.startswith(INNER) and self._first(step.id):
                 self._tell_step(step)
         if any(step.phase is Phase.VERIFY for step in view.steps) and self._first("verify"):
             self.teller.now("measuring /healthz until it holds")

@@ -61,22 +61,22 @@ async def nothing(_shop: Shop) -> None:
 
 INCIDENTS = (
     Incident(
-        title="the process is gone",
+        title="process killed",
         story="Somebody kills the shop's process until its supervisor gives up restarting it.",
         happens=kill,
     ),
     Incident(
-        title="a bad configuration",
+        title="bad config",
         story="A deployment sets pool_size = 0 and restarts the shop. It runs, and refuses orders.",
         happens=spoil_config,
     ),
     Incident(
-        title="the data folder is full",
+        title="data full",
         story="An export leaves its temporary files behind; the data folder is over its quota.",
         happens=fill_data,
     ),
     Incident(
-        title="a false alarm",
+        title="false alarm",
         story="Nothing is broken. Somebody sends the alert all the same.",
         happens=nothing,
         real=False,

@@ -106,6 +106,7 @@ class Prober:
 
     def __init__(self, hook: Hook, service: str, url: str) -> None:
         self._hook, self._service, self._url = hook, service, url
+        self._name = f"{service} {urlsplit(url).path}"
         self._failed = 0
         self._firing_since = ""
 
@@ -114,14 +115,14 @@ class Prober:
         status = request("GET", self._url)
         if status == 200:
             self._failed = 0
-            if self._firing_since and self._tell(f"{self._url} answers 200 again", ends_at=stamp()):
+            if self._firing_since and self._tell(f"{self._name} answers 200 again", ends_at=stamp()):
                 self._firing_since = ""
             return
         self._failed += 1
         if self._failed >= FAILED_CHECKS and not self._firing_since:
             self._firing_since = stamp()
             said = f"answered {status}" if status else "did not answer"
-            if not self._tell(f"{self._url} {said}, {self._failed} checks in a row"):
+            if not self._tell(f"{self._name} {said}, {self._failed} checks in a row"):
                 self._firing_since = ""
 
     def _tell(self, summary: str, *, ends_at: str = "") -> bool:

@@ -10,7 +10,7 @@ from opsagent.domain.run import Verified
 from opsagent.domain.ticket import Classification, TicketStatus
 from opsagent.loop.agent import RunView
 
-COLUMNS = ("incident", "detected after", "fixed after", "commands run", "approvals", "result")
+COLUMNS = ("incident", "detected\nafter", "fixed\nafter", "commands\nrun", "approvals", "result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Score:
         fixed = f"{self.view.run.completed_at - self.began_at:.1f} s" if self.incident.real and self.good else "-"
         ran = [step for step in self.view.steps if step.outcome is not None]
         effects = sum(not step.is_read for step in ran)
-        commands = f"{len(ran)}, {effects} changing" if effects else f"{len(ran)}, all reads"
+        commands = f"{len(ran) - effects} reads\n{effects} {'effect' if effects == 1 else 'effects'}"
         granted = sum(approval.decided_at is not None for approval in self.view.approvals)
         return (self.incident.title, detected, fixed, commands, str(granted), self.result)
 
@@ -48,18 +48,18 @@ def _repaired(view: RunView, before: Facts, after: Facts, healthy: bool) -> tupl
     if view.run.verified is not Verified.YES or not healthy:
         return False, "not fixed"
     if ticket is None or ticket.status is not TicketStatus.RESOLVED:
-        return False, "healthy, ticket left open"
+        return False, "ticket left open"
     if after.orders != before.orders:
-        return False, "healthy, orders were lost"
-    return True, "fixed, measured healthy"
+        return False, "orders lost"
+    return True, "repaired"
 
 
 def _left_alone(view: RunView, before: Facts, after: Facts) -> tuple[bool, str]:
     found, ticket = view.run.assessment, view.ticket
     if any(step.may_have_had_effect for step in view.steps) or after != before:
-        return False, "something was changed"
+        return False, "changed something"
     if found is None or found.classification is not Classification.FALSE_POSITIVE:
         return False, "not recognised"
     if ticket is None or ticket.status is not TicketStatus.CLOSED:
-        return False, "recognised, ticket left open"
-    return True, "false positive, nothing changed"
+        return False, "ticket left open"
+    return True, "false positive"

@@ -133,7 +133,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--log", type=Path, required=True)
     options = parser.parse_args()
-    logging.basicConfig(filename=options.log, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(
+        filename=options.log, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
+    )
     Handler.shop = Shop(read_config(options.config), options.data)
     server = ThreadingHTTPServer(("127.0.0.1", options.port), Handler)
     when_parent_ends(server.shutdown)

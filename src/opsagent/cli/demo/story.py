@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from opsagent.cli.demo.asking import Asker
 from opsagent.cli.demo.follow import Follower
@@ -14,6 +17,8 @@ from opsagent.cli.demo.stage import Folders, Stage, set_stage
 from opsagent.cli.demo.telling import Teller
 from opsagent.cli.demo.timeline import write_timeline
 from opsagent.cli.exits import Exit
+from opsagent.domain.event import RunEvent
+from opsagent.domain.run import Node
 from opsagent.domain.ticket import Ticket
 from opsagent.errors import UnavailableError
 from opsagent.loop.agent import RunView
@@ -35,8 +40,9 @@ class Story:
         """All of it; FAILED unless every incident ended as it should."""
         self.teller.say("OpsAgent demo: a small shop on this machine is broken for real, and repaired.", style="bold")
         self.teller.now("starting the shop, its supervisor, a prober and OpsAgent")
+        keep_log(self.folders.timelines / "opsagent.log")
         async with set_stage(self.folders) as stage:
-            self._introduce(stage)
+            await self._introduce(stage)
             scores = await self._all(stage)
             good = all(one.good for one in scores)
             self.teller.table(COLUMNS, [one.row for one in scores], [one.good for one in scores])
@@ -46,10 +52,13 @@ class Story:
                 await self._stay(stage)
         return Exit.OK if good else Exit.FAILED
 
-    def _introduce(self, stage: Stage) -> None:
+    async def _introduce(self, stage: Stage) -> None:
         self.teller.address("shop", stage.shop.health_url)
         self.teller.address("OpsAgent", stage.url)
         self.teller.address("folder", stage.shop.folder)
+        self.teller.folder = str(stage.shop.folder)
+        for part, why in (await stage.app.readiness()).degraded.items():
+            self.teller.say(f"degraded: {part}: {why}", style="yellow")
         self.teller.say(
             "A new OpsAgent only observes. This one was switched to acting, and may close a measured false positive "
             "by itself; it asks before it changes anything.",
@@ -62,9 +71,14 @@ class Story:
             one = await self._one(stage, number, incident)
             scores.append(one)
             if not one.good:
-                self.teller.fact("not fixed", one.view.run.reason if one.view else one.result)
+                self._stop_here(one)
                 break
         return scores + [Score(incident=incident) for incident in INCIDENTS[len(scores) :]]
+
+    def _stop_here(self, one: Score) -> None:
+        changed = one.view is not None and one.view.run.had_effect
+        self.teller.fact("not fixed", one.result if changed else "nothing was changed; the shop is left as it is")
+        self.teller.say("The demo stops here.")
 
     async def _one(self, stage: Stage, number: int, incident: Incident) -> Score:
         self.teller.chapter(number, len(INCIDENTS), incident.title, incident.story)
@@ -75,19 +89,19 @@ class Story:
         await incident.happens(stage.shop)
         if incident.real:
             broken = await stage.shop.until_healthy(2.0, wanted=False)
-            self.teller.fact("broken", "/healthz says so" if broken else "/healthz still answers 200")
+            self.teller.fact("broken", "/healthz fails" if broken else "/healthz still answers 200")
         else:
             self.teller.fact("healthy", "/healthz answers 200")
             await stage.cry_wolf()
         ticket = await self._arrival(stage, known)
         self.teller.fact("alert", f"{ticket.name} after {ticket.created_at - began_at:.1f} s: {ticket.title}")
         view = await self._follow(stage, ticket)
-        self._conclude(view)
+        events = await stage.app.stores.journal.events(stage.person.tenant, view.run.id)
+        self._conclude(view, events)
         healthy = await stage.shop.healthy()
         if incident.real and healthy:
             await self._until_quiet(stage, ticket)
         after = await stage.shop.facts()
-        events = await stage.app.stores.journal.events(stage.person.tenant, view.run.id)
         write_timeline(self.folders.timelines, number, incident.title, view, events)
         return score(incident, began_at=began_at, view=view, before=before, after=after, healthy=healthy)
 
@@ -97,9 +111,10 @@ class Story:
         )
         return await follower.follow(ticket.run_id)
 
-    def _conclude(self, view: RunView) -> None:
-        if view.run.had_effect and view.run.verified:
-            self.teller.fact("measured", f"healthy: {view.run.verified.value}. {view.run.reason}")
+    def _conclude(self, view: RunView, events: Sequence[RunEvent]) -> None:
+        for event in events:
+            if event.node == Node.VERIFY.value:
+                self.teller.fact("verified", event.content.removeprefix("Verified: yes. Measured "))
         if view.ticket:
             self.teller.fact(
                 view.ticket.status.value, view.ticket.reason, style="green" if view.ticket.closed_at else "red"
@@ -137,3 +152,8 @@ class Story:
         self.teller.address("look", f"opsagent runs --data-dir {self.folders.scratch / 'opsagent'}")
         self.teller.say("Ctrl-C ends it all.")
         await asyncio.Event().wait()
+
+
+def keep_log(path: Path) -> None:
+    """Send what OpsAgent warns of into a file that is made when there is something: the terminal is for the story."""
+    logging.basicConfig(handlers=[logging.FileHandler(path, delay=True)], level=logging.WARNING, force=True)

@@ -158,7 +158,7 @@ class Control(BaseHTTPRequestHandler):
         else:
             if order:
                 getattr(service, order)()
-            self._answer(200, {"service": name, **service.status()})
+            self._answer(200, service.status())
 
     def _answer(self, status: int, body: dict[str, str]) -> None:
         raw = json.dumps(body).encode()

@@ -38,9 +38,10 @@ STYLES: Mapping[str, str] = {
 
 @dataclass(slots=True, kw_only=True)
 class Teller:
-    """Writes to one console. `now` shows on a terminal what is being waited for, until the next fact."""
+    """Writes to one console. Facts leave out `folder`, which has been said once; an exact command never does."""
 
     console: Console = field(default_factory=screen)
+    folder: str = ""
     _waiting: Status | None = None
 
     def now(self, text: str) -> None:
@@ -73,7 +74,11 @@ class Teller:
         self.quiet()
         style = style or STYLES.get(verb, "")
         line = Text(f"{verb:<{VERB}} ", style=style)
-        line.append(one_line(text), style="dim" if verb == "looked" else "default")
+        words = one_line(text)
+        line.append(
+            words.replace(f"{self.folder}/", "") if self.folder else words,
+            style="dim" if verb == "looked" else "default",
+        )
         self.console.print(line, no_wrap=True, overflow="ellipsis", crop=True)
 
     def address(self, verb: str, where: object) -> None:
@@ -89,6 +94,8 @@ class Teller:
         """An effect that ran, and how it ended."""
         ended = "done" if step.status in (StepStatus.SUCCEEDED, StepStatus.UNDONE) else step.status.value
         seconds = f" in {step.outcome.duration_s:.1f} s" if step.outcome else ""
+        for path in step.saved:
+            self.fact("saved", f"{path} as it was before, encrypted")
         self.fact("changed", f"{step.name}: {ended}{seconds}")
 
     def question(self, approval: Approval, steps: Sequence[Step], now: float) -> None:
@@ -106,11 +113,13 @@ class Teller:
         show_run(dict(run_json(view.run)), session, lines, now, width=self.console.width)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], good: Sequence[bool]) -> None:
-        """The end: a row per incident, the last column green or red."""
+        """The end: a row per incident, the last column green or red; no word is broken."""
         self.quiet()
-        grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        for column in columns:
-            grid.add_column(column, overflow="fold")
+        grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+        for column, *cells in zip(columns, *rows, strict=True):
+            whole = [line for cell in (column, *cells) if "\n" in cell for line in cell.splitlines()]
+            words = [word for cell in (column, *cells) for word in cell.split()]
+            grid.add_column(column, min_width=max(map(len, whole + words)))
         for row, fine in zip(rows, good, strict=True):
             *facts, result = row
             grid.add_row(*facts, Text(result, style="green" if fine else "bold red"))
@@ -119,11 +128,11 @@ class Teller:
 
 
 def telling_line(outcome: Outcome | None) -> str:
-    """The last line of an answer and how many there are: what a glance needs."""
+    """The last line of an answer, and how many more there are: what a glance needs."""
     if outcome is None:
         return "not run"
     lines = (outcome.stdout.strip() or outcome.stderr.strip()).splitlines()
     if not lines:
         return "nothing"
-    more = f"({len(lines)} lines) " if len(lines) > 1 else ""
+    more = f"(+{len(lines) - 1}) " if len(lines) > 1 else ""
     return more + lines[-1]

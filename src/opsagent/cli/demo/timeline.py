@@ -9,6 +9,7 @@ from pathlib import Path
 
 from opsagent.cli.visible import visible
 from opsagent.domain.event import RunEvent
+from opsagent.domain.run import Node
 from opsagent.loop.agent import RunView
 from opsagent.web.catalogue_views import ticket_json
 from opsagent.web.views import event_json, iso, run_json, session_json
@@ -40,8 +41,11 @@ def markdown(title: str, view: RunView, events: Sequence[RunEvent]) -> str:
         lines.append(f"- ticket `{view.ticket.id}`: {view.ticket.status.value}. {visible(view.ticket.reason)}")
     lines += ["", "## Timeline", ""]
     for event in events:
-        lines.append(f"- `{iso(event.created_at)}` **{event.type.value}** {visible(event.content, lines=True)}")
-        if event.tool_args.get("command"):
+        first, *more = event.content.splitlines() or [""]
+        lines.append(f"- `{iso(event.created_at)}` **{event.type.value}** {visible(first)}")
+        if more:
+            lines += _block("\n".join(more))
+        if event.node == Node.GUARD.value and event.tool_args.get("command"):  # once: where it was judged
             lines += _block(event.tool_args["command"])
         if event.tool_output:
             lines += _block(event.tool_output.rstrip())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from local_shell import BACKENDS, Bench, open_folder
 
+from local_shell import BACKENDS, Bench, open_folder
 from opsagent.adapters.executors.local import Backend
 
 

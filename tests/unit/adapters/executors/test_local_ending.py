@@ -8,8 +8,8 @@ import os
 import signal
 
 import pytest
-from local_shell import Bench, eventually, running, sleepers, state_of, unique_seconds
 
+from local_shell import Bench, eventually, running, sleepers, state_of, unique_seconds
 from opsagent.adapters.executors.local import Limits
 from opsagent.domain.manifest import Proof
 
@@ -78,7 +78,9 @@ async def test_term_comes_before_kill(bench: Bench) -> None:
 
 async def test_kill_comes_for_what_ignores_term(bench: Bench) -> None:
     seconds = unique_seconds()
-    outcome = await bench.server(grace_s=0.2).run(bench.order(f"trap '' TERM; sleep {seconds}; sleep {seconds}", timeout_s=0.3))
+    outcome = await bench.server(grace_s=0.2).run(
+        bench.order(f"trap '' TERM; sleep {seconds}; sleep {seconds}", timeout_s=0.3)
+    )
     assert outcome.timed_out
     assert outcome.exit_code is None
     assert outcome.signal == signal.SIGKILL

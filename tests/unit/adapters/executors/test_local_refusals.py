@@ -7,8 +7,8 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from local_shell import Bench
 
+from local_shell import Bench
 from opsagent.adapters.executors.local import Backend
 from opsagent.domain.manifest import Proof
 from opsagent.errors import ExecutionError, SandboxUnavailable, TokenTaken
@@ -51,7 +51,9 @@ async def test_files_start_in_the_runs_folder(bench: Bench) -> None:
     assert (await server.run(bench.order("sh job.sh", files=(("job.sh", judged),)))).stdout == "mine\n"
 
 
-@pytest.mark.parametrize("name", ["PATH", "LD_PRELOAD", "BASH_ENV", "ENV", "IFS", "PS4", "OPSAGENT_STEP", "a b", "x=y", ""])
+@pytest.mark.parametrize(
+    "name", ["PATH", "LD_PRELOAD", "BASH_ENV", "ENV", "IFS", "PS4", "OPSAGENT_STEP", "a b", "x=y", ""]
+)
 async def test_a_variable_that_steers_is_refused(bench: Bench, name: str) -> None:
     order = bench.order("true", environment=((name, "x"),))
     with pytest.raises(ExecutionError, match="cannot be set"):
@@ -81,7 +83,7 @@ async def test_names_that_are_no_file_names(bench: Bench, name: str) -> None:
 
 
 async def test_no_sandbox_command_is_root(bench: Bench) -> None:
-    with pytest.raises(ExecutionError, match="root|cannot become"):
+    with pytest.raises(ExecutionError, match=r"root|cannot become"):
         await bench.server().run(bench.order("true", uid=0))
 
 

@@ -8,8 +8,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from local_shell import NOBODY, Bench, eventually
 
+from local_shell import NOBODY, Bench, eventually
 from opsagent.adapters.executors.local import Backend, Limits
 from opsagent.errors import ConfigurationError, SandboxUnavailable
 
@@ -86,7 +86,9 @@ async def test_files_of_this_machine_are_not_there(boxed: Bench) -> None:
 
 
 async def test_only_scratch_can_be_written(boxed: Bench) -> None:
-    text = "for d in / /usr /etc /dev /run /var /proc/sys /tmp /dev/shm .; do touch $d/mark 2>/dev/null && echo $d; done"
+    text = (
+        "for d in / /usr /etc /dev /run /var /proc/sys /tmp /dev/shm .; do touch $d/mark 2>/dev/null && echo $d; done"
+    )
     assert (await said(boxed, text)).split() == ["/tmp", "/dev/shm", "."]
     text = "head -c 5M /dev/zero > /tmp/fill; head -c 5M /dev/zero > /dev/shm/fill; stat -c %s /tmp/fill /dev/shm/fill"
     server = boxed.server(limits=Limits(scratch_bytes=1 << 20))
@@ -130,7 +132,9 @@ async def test_the_servers_environment_is_unreadable(bench: Bench) -> None:
     assert server.stdin is not None
     assert server.stdout is not None
     assert await server.stdout.readline() == b"hard\n"
-    looks = f"cat /proc/{server.pid}/environ; tr '\\0' '\\n' < /proc/{server.pid}/environ; head -c 1 /proc/{server.pid}/mem"
+    looks = (
+        f"cat /proc/{server.pid}/environ; tr '\\0' '\\n' < /proc/{server.pid}/environ; head -c 1 /proc/{server.pid}/mem"
+    )
     for order in (bench.order(looks), bench.host(looks)):
         outcome = await bench.server().run(order)
         assert "very-secret" not in outcome.stdout

@@ -52,7 +52,11 @@ def place(table: CommandTable, words: Sequence[Word]) -> Placed:
         if text is None and word.may_be_option and not _harmless(table, word):
             placed.problems.append(f"{word.shown} could turn into an option")
             placed.positional.append(word)
-        elif text is not None and len(text) > 1 and (text.startswith("-") or (table.numeric and _NUMERIC.fullmatch(text))):
+        elif (
+            text is not None
+            and len(text) > 1
+            and (text.startswith("-") or (table.numeric and _NUMERIC.fullmatch(text)))
+        ):
             _option(table, text, rest, placed)
         elif text is not None and (key := _key(table, text)):
             placed.add(*key)
@@ -133,7 +137,9 @@ def _cluster(table: CommandTable, text: str, rest: list[Word], placed: Placed) -
         name = "-" + letter
         option = table.options.get(name)
         if option is None:
-            placed.problems.append(f"the option {name if len(text) == 2 else f'{name} in {text}'} is not known to only read")
+            placed.problems.append(
+                f"the option {name if len(text) == 2 else f'{name} in {text}'} is not known to only read"
+            )
             return
         attached = text[index + 1 :]
         if option.kind is None:

@@ -184,9 +184,7 @@ def _may_evaluate(word: Word) -> bool:
     return any("$(" in one or "`" in one or "[" in one[1:] for one in word.alternatives)
 
 
-def _assign(
-    specification: Sequence[tuple[Kind, bool]], words: Sequence[Word]
-) -> list[tuple[tuple[Kind, ...], Word]]:
+def _assign(specification: Sequence[tuple[Kind, bool]], words: Sequence[Word]) -> list[tuple[tuple[Kind, ...], Word]]:
     """Each positional word with the kinds it can have.
 
     A repeated kind before others leaves the others for the last words (`cp FILE* TARGET`). After a word that may

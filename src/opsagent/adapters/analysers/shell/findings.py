@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from opsagent.adapters.analysers.shell.paths import candidates, may_meet
+from opsagent.adapters.analysers.shell.paths import candidates, has_glob, may_meet
 from opsagent.adapters.analysers.shell.words import ANY, BELOW, QUERY, STAR, Word, shown
 from opsagent.domain.command_table import Tables
 from opsagent.domain.manifest import Invocation, Manifest, Proof
@@ -82,7 +82,6 @@ class Findings:
         """A path whose name, size or rights are looked at."""
         for one in word.alternatives:
             _keep(self.reads, shown(one))
-            self._guard(one, "reads", tree=False)
 
     def read(self, word: Word, *, tree: bool = False) -> None:
         """A file (or with `tree` every file below a folder) whose content is read."""
@@ -149,7 +148,10 @@ class Findings:
 
     def _sensitive(self, path: str, *, tree: bool) -> None:
         for candidate in candidates(path, self.folders):
+            plain = has_glob(candidate) and any(may_meet(candidate, quiet) for quiet in self.tables.quiet_folders)
             for listed, words in self.tables.sensitive:
+                if plain and listed.startswith("**/"):
+                    continue  # a glob among logs or kernel files: names there are not chosen to hold secrets
                 below = tree and (not listed.startswith("**/") or not candidate or candidate.startswith(("~", ANY)))
                 if may_meet(candidate, listed) or (below and may_meet(candidate.rstrip("/") + "/" + ANY, listed)):
                     self.secret(f"{words}: {shown(path)}" if not tree else f"{words} lies below {shown(path) or '.'}")
@@ -163,8 +165,10 @@ class Findings:
             for candidate in candidates(path, self.folders):
                 inside = may_meet(candidate, own) or may_meet(candidate, own + "/**")
                 above = tree and candidate.startswith("/") and may_meet(candidate.rstrip("/") + "/" + ANY, own)
-                if (inside and ANY not in candidate) or above:
+                if (inside and ANY not in candidate) or (above and verb != "reads"):
                     self.forbid(f"{verb} the agent's own data ({shown(path)})")
+                elif above:
+                    self.secret(f"the agent's own data lies below {shown(path)}")
 
     # -- result --------------------------------------------------------------------------------------------------
 

@@ -82,7 +82,9 @@ class ShellParser:
         """Parse texts together; where one of them disturbs its neighbours, halve until it stands alone."""
         output, error = await self._run(_SEPARATOR.join(texts).encode())
         if len(texts) == 1:
-            return [Unparsed(f"it does not parse: {error}") if output is None else await asyncio.to_thread(_one, output)]
+            return [
+                Unparsed(f"it does not parse: {error}") if output is None else await asyncio.to_thread(_one, output)
+            ]
         if output is not None:
             parts = await asyncio.to_thread(_split, output, [len(text.encode()) for text in texts])
             if parts is not None:

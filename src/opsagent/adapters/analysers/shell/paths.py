@@ -6,11 +6,12 @@ import posixpath
 from collections.abc import Iterable
 from functools import lru_cache
 
-from opsagent.adapters.analysers.shell.words import ANY, BELOW, IDENT, IDENTS, QUERY, STAR
+from opsagent.adapters.analysers.shell.words import ANY, BELOW, IDENT, IDENTS, NUMBER, NUMBERS, QUERY, STAR
 
 _GLOB_STAR = "**"
 _EPSILON_HEAD = "head"  # a shell's `*` at the start of a name: does not match a leading dot
-_MANY_DEEP, _MANY, _ONE = "deep", "many", "one"
+_MANY_DEEP, _MANY, _ONE, _DIGIT, _DIGITS = "deep", "many", "one", "digit", "digits"
+_REPEATING = frozenset({_MANY, _MANY_DEEP, _DIGITS})
 
 
 @lru_cache(maxsize=4096)
@@ -41,6 +42,11 @@ def is_inside(path: str) -> bool:
     return ".." not in path.split("/") and path not in {"", "."}
 
 
+def has_glob(path: str) -> bool:
+    """Whether the shell or the command chooses the names."""
+    return any(mark in path for mark in (ANY, BELOW, STAR, QUERY, IDENT, IDENTS, NUMBER, NUMBERS))
+
+
 def _normal(path: str) -> str:
     parts = path.split("/")
     if ".." in parts:
@@ -55,10 +61,12 @@ def _tokens(pattern: str) -> tuple[str, ...]:
     tokens: list[str] = []
     start = True
     for character in pattern:
-        if character in {ANY, BELOW, IDENTS}:
+        if character in {ANY, BELOW, IDENTS, NUMBERS}:
             tokens.append(_MANY_DEEP)
         elif character == IDENT:
             tokens.extend((_ONE, _MANY))
+        elif character == NUMBER:
+            tokens.extend((_DIGIT, _DIGITS))
         elif character == STAR:
             tokens.extend((_EPSILON_HEAD, _MANY) if start else (_MANY,))
         elif character == QUERY:
@@ -100,16 +108,16 @@ def _meet(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
 def _steps(left: tuple[str, ...], i: int, right: tuple[str, ...], j: int) -> Iterable[tuple[int, int]]:
     first = left[i] if i < len(left) else ""
     second = right[j] if j < len(right) else ""
-    if first in {_MANY, _MANY_DEEP}:
+    if first in _REPEATING:
         yield i + 1, j
     if first == _EPSILON_HEAD:
         yield i + 2, j
-    if second in {_MANY, _MANY_DEEP}:
+    if second in _REPEATING:
         yield i, j + 1
     if first and second and _share(first, second):
         yield (
-            i if first in {_MANY, _MANY_DEEP} else i + 1,
-            j if second in {_MANY, _MANY_DEEP} else j + 1,
+            i if first in _REPEATING else i + 1,
+            j if second in _REPEATING else j + 1,
         )
 
 
@@ -118,6 +126,8 @@ def _share(first: str, second: str) -> bool:
     if first.startswith("=") and second.startswith("="):
         return first == second
     for one, other in ((first, second), (second, first)):
+        if one.startswith("=") and other in {_DIGIT, _DIGITS}:
+            return one[1:].isdigit()
         if one.startswith("="):
             return other == _MANY_DEEP or (one != "=/" and not (other == _EPSILON_HEAD and one == "=."))
     return True

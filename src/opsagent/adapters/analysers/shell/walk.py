@@ -11,13 +11,15 @@ from typing import Any
 from opsagent.adapters.analysers.shell.classify import Classifier
 from opsagent.adapters.analysers.shell.findings import Findings
 from opsagent.adapters.analysers.shell.parser import Parsed, Unparsed
-from opsagent.adapters.analysers.shell.words import UNKNOWN, Node, Scope, Word
+from opsagent.adapters.analysers.shell.words import ANY, IDENTS, NUMBERS, UNKNOWN, Node, Scope, Word
 from opsagent.domain.command_table import Tables
 from opsagent.domain.manifest import Invocation
 
 MAX_DEPTH = 6  # scripts in scripts; deeper is never a diagnosis
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SH_DIFFERS = re.compile(r"\(\(|\[\[|\$'|&>|\|&|<\(|>\(|\bfunction\b|<<<|\$\[")  # bash and other shells read these apart
+_SH_DIFFERS = re.compile(
+    r"\(\(|\[\[|\$'|&>|\|&|<\(|>\(|\bfunction\b|<<<|\$\["
+)  # bash and other shells read these apart
 _READ_OPS = frozenset({"<"})
 _WRITE_OPS = frozenset({">", ">>", ">|", "<>", "&>", "&>>"})
 _CHILD_KINDS = frozenset(
@@ -43,7 +45,7 @@ class Walk:
     classifier: Classifier = field(init=False)
 
     def __post_init__(self) -> None:
-        self.scope = Scope(self.prints_identifiers)
+        self.scope = Scope(self.prints)
         self.classifier = Classifier(self)
 
     def run(self, statements: Sequence[Node]) -> None:
@@ -72,10 +74,13 @@ class Walk:
             inner = Walk(self.tables, self.findings, self.parsed, self.missing, depth=self.depth + 1, loops=self.loops)
             inner.run(tree)
 
-    def prints_identifiers(self, name: str, arguments: Sequence[str]) -> bool:
-        """Whether a command's output can only be numbers and plain names."""
+    def prints(self, name: str, arguments: Sequence[str]) -> str:
+        """The mark for what a command prints when it can only be numbers or plain names, else ANY."""
         table = self.tables.commands.get(name.rpartition("/")[2])
-        return bool(table and table.prints and table.prints.fullmatch(" ".join(arguments)))
+        line = " ".join(arguments)
+        if table is not None and table.prints_numbers is not None and table.prints_numbers.fullmatch(line):
+            return NUMBERS
+        return IDENTS if table is not None and table.prints is not None and table.prints.fullmatch(line) else ANY
 
     # -- first pass: what variables can hold, what functions exist -------------------------------------------------
 
@@ -115,7 +120,17 @@ class Walk:
         words = [word.text for arg in node.get("Args") or [] for word in self.scope.words(arg)]
         while words and words[0] in {"command", "builtin"}:
             words = words[1:]
-        if words and words[0] in {"read", "mapfile", "readarray", "getopts", "printf", "wait", "unset", "let", "select"}:
+        if words and words[0] in {
+            "read",
+            "mapfile",
+            "readarray",
+            "getopts",
+            "printf",
+            "wait",
+            "unset",
+            "let",
+            "select",
+        }:
             for text in words[1:]:
                 if text and _IDENTIFIER.fullmatch(text):
                     self.scope.assign(text, None)
@@ -233,7 +248,9 @@ class Walk:
             text = self.scope.single(assign.get("Value")).text if assign.get("Value") else ""
             if name is None:
                 if text not in {"-r", "-a", "-A", "--"} or (text == "-r" and variant == "export"):
-                    self.findings.unknown(f"{variant} {text if text is not None else '...'} is not known to be harmless")
+                    self.findings.unknown(
+                        f"{variant} {text if text is not None else '...'} is not known to be harmless"
+                    )
                 continue
             self._assigned(name)
             if assign.get("Index") or assign.get("Array"):

@@ -17,15 +17,25 @@ ANY = "\ue002"  # anything at all
 IDENT = "\ue003"  # a number or plain name: letters, digits, `._:+`; no slash, no blank, never a dash first
 IDENTS = "\ue004"  # several of those, separated by blanks
 BELOW = "\ue005"  # any path below a folder: what `find` hands on
-_MARKS = {BELOW: "...", STAR: "*", QUERY: "?", ANY: "<unknown>", IDENT: "<id>", IDENTS: "<ids>"}
+NUMBER = "\ue006"  # digits
+NUMBERS = "\ue007"  # several of those, separated by blanks
+_LISTS = {IDENTS: IDENT, NUMBERS: NUMBER}
+_MARKS = {
+    NUMBER: "<number>",
+    NUMBERS: "<numbers>",
+    BELOW: "...",
+    STAR: "*",
+    QUERY: "?",
+    ANY: "<unknown>",
+    IDENT: "<id>",
+    IDENTS: "<ids>",
+}
 _MAX_ALTERNATIVES = 64
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]+")
 _BRACES = re.compile(r"\{[^{}]*(?:,|\.\.)[^{}]*\}")
-_PLAIN_VARIABLES = frozenset(
-    "HOSTNAME USER LOGNAME UID EUID PPID RANDOM SECONDS LINENO BASHPID EPOCHSECONDS EPOCHREALTIME HOSTTYPE MACHTYPE "
-    "OSTYPE BASH_VERSION ? # $ !".split()
-)
+_NUMERIC_VARIABLES = frozenset("UID EUID PPID RANDOM SECONDS LINENO BASHPID EPOCHSECONDS ? # $ !".split())
+_PLAIN_VARIABLES = frozenset("HOSTNAME USER LOGNAME HOSTTYPE MACHTYPE OSTYPE BASH_VERSION".split())
 _ANSI = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"', "?": "?", "a": "\a", "b": "\b", "e": "\x1b", "r": "\r"}
 _ANSI_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3})|(.))", re.DOTALL)
 
@@ -75,10 +85,10 @@ class Scope:
     """The variables a script sets, without regard to order: every value each can ever hold.
 
     `values` maps a name to words (as nodes, with True when the value is split into words as in `for`) or to None where
-    the value cannot be known; an empty node is a number.
+    the value cannot be known; an empty node is a number. `prints` says which mark stands for a command's output.
     """
 
-    prints_identifiers: Callable[[str, Sequence[str]], bool]
+    prints: Callable[[str, Sequence[str]], str]
     values: dict[str, list[tuple[Node | None, bool]]] = field(default_factory=dict)
     functions: set[str] = field(default_factory=set)
     _busy: set[str] = field(default_factory=set)
@@ -101,11 +111,17 @@ class Scope:
 
     def single(self, node: Node | None) -> Word:
         """A word node where no splitting happens: an assignment, a redirect, a `[[ ]]` operand."""
-        word = self._join(node.get("Parts") or []) if node else Word(("",))
-        return Word(tuple(one.replace(IDENTS, ANY) for one in word.alternatives))
+        parts = node.get("Parts") or [] if node else []
+        return Word(self._join(parts, quoted=True, literal=True).alternatives)
 
-    def _join(self, parts: list[Node], *, quoted: bool = False) -> Word:
-        pieces = [self._part(part, quoted=quoted) for part in parts]
+    def _join(self, parts: list[Node], *, quoted: bool = False, literal: bool = False) -> Word:
+        """`literal`: the parts stand bare, though their expansions are not split (an assignment, a redirect)."""
+        pieces = [
+            _literal(part.get("Value", ""))
+            if literal and part.get("Type") == "Lit"
+            else self._part(part, quoted=quoted)
+            for part in parts
+        ]
         if len(parts) > 1 and any(_open_bracket(part) for part in parts) and not quoted:
             return UNKNOWN
         many = any(piece.many for piece in pieces)
@@ -116,7 +132,9 @@ class Scope:
             size *= len(piece.alternatives)
         if size > _MAX_ALTERNATIVES:
             return UNKNOWN if not quoted else Word((ANY,))
-        joined = tuple(dict.fromkeys("".join(combination) for combination in product(*(p.alternatives for p in pieces))))
+        joined = tuple(
+            dict.fromkeys("".join(combination) for combination in product(*(p.alternatives for p in pieces)))
+        )
         return _spread(joined, many=many) if not quoted else Word(joined, many)
 
     def _part(self, part: Node, *, quoted: bool) -> Word:
@@ -129,14 +147,14 @@ class Scope:
         if kind == "SglQuoted":
             return Word((_ansi(part["Value"]) if part.get("Dollar") and "Value" in part else part.get("Value", ""),))
         if kind == "DblQuoted":
-            return self._join(part.get("Parts") or [], quoted=True)
+            inner = self._join(part.get("Parts") or [], quoted=True)
+            return inner if quoted else Word(tuple(_one_word(text) for text in inner.alternatives), inner.many)
         if kind == "ArithmExp":
-            return Word((IDENT, "-" + IDENT))
+            return Word((NUMBER, "-" + NUMBER))
         if kind == "ProcSubst":
             return Word(("/dev/fd/63",))
         if kind == "CmdSubst":
-            known = self._prints_identifiers(part)
-            return Word((IDENTS if known else ANY,), many=not quoted)
+            return Word((self._output(part),), many=not quoted)
         if kind == "ParamExp":
             return self._parameter(part, quoted=quoted)
         return UNKNOWN
@@ -144,19 +162,19 @@ class Scope:
     def _parameter(self, part: Node, *, quoted: bool) -> Word:
         name = (part.get("Param") or {}).get("Value", "")
         if part.get("Length") and not part.get("Excl"):
-            return Word((IDENT,))
+            return Word((NUMBER,))
         if set(part) & {"Excl", "Index", "Slice", "Repl", "Names", "Exp", "Flags", "NestedParam", "Width"}:
             return Word((ANY,), many=True)
         alternatives = self.variable(name)
         if name in {"@", "*"} or (not quoted and _splits(alternatives)):
             return UNKNOWN
-        return Word(alternatives)
+        return Word(alternatives, many=not quoted and any(mark in one for one in alternatives for mark in _LISTS))
 
     def variable(self, name: str) -> tuple[str, ...]:
         """Every value a variable can hold, as patterns; not yet split."""
         if name not in self.values:
-            if name in _PLAIN_VARIABLES:
-                return (IDENT,)
+            if name in _NUMERIC_VARIABLES or name in _PLAIN_VARIABLES:
+                return (NUMBER if name in _NUMERIC_VARIABLES else IDENT,)
             return ("~",) if name == "HOME" else (ANY,)
         if name in self._busy:
             return (ANY,)
@@ -173,30 +191,30 @@ class Scope:
         if node is None:
             return (ANY,)
         if not node:
-            return (IDENT, "-" + IDENT)
+            return (NUMBER, "-" + NUMBER)
         if split:
-            return [one.replace(IDENTS, IDENT) for word in self.words(node) for one in word.alternatives]
+            return [_one_word(one) for word in self.words(node) for one in word.alternatives]
         return self.single(node).alternatives
 
-    def _prints_identifiers(self, part: Node) -> bool:
-        """Whether a command substitution can only print numbers and plain names."""
+    def _output(self, part: Node) -> str:
+        """The mark for what a command substitution prints: numbers, plain names, or anything."""
         statements = part.get("Stmts") or []
         if len(statements) != 1:
-            return False
+            return ANY
         command = statements[0].get("Cmd") or {}
         while command.get("Type") == "BinaryCmd" and command.get("Op") == "|":
             statements = [command["Y"]]
             command = statements[0].get("Cmd") or {}
         redirects = statements[0].get("Redirs") or []
         if command.get("Type") != "CallExpr" or command.get("Assigns"):
-            return False
+            return ANY
         if any(one.get("Op") != "<" and not _to_null(one) for one in redirects):
-            return False
+            return ANY
         texts = [word.text for node in command.get("Args") or [] for word in self.words(node)]
         known = [text for text in texts if text is not None]
         if not texts or len(known) != len(texts) or known[0] in self.functions:
-            return False
-        return self.prints_identifiers(known[0], known[1:])
+            return ANY
+        return self.prints(known[0], known[1:])
 
     # -- arithmetic ----------------------------------------------------------------------------------------------
 
@@ -223,7 +241,7 @@ class Scope:
                 values = self._part(part, quoted=True).alternatives
             else:
                 return "its arithmetic uses something that is not a plain number"
-            if not all(_NUMBER.fullmatch(re.sub(f"[{IDENT}{IDENTS}]", "0", one).lstrip("-")) for one in values):
+            if not all(_NUMBER.fullmatch(re.sub(f"[{NUMBER}{NUMBERS}]", "0", one).lstrip("-")) for one in values):
                 return "bash evaluates a variable's content in arithmetic, and that content is not known to be a number"
         return ""
 
@@ -239,19 +257,29 @@ def _open_bracket(part: Node) -> bool:
 
 def _splits(alternatives: Iterable[str]) -> bool:
     """Whether an unquoted expansion of these values can become other words: blanks, globs, nothing, anything."""
-    return any(one == "" or re.search(f"[\\s*?\\[\\\\{STAR}{QUERY}{ANY}{IDENTS}]", one) for one in alternatives)
+    return any(one == "" or re.search(f"[\\s*?\\[\\\\{STAR}{QUERY}{ANY}]", one) for one in alternatives)
+
+
+def _one_word(text: str) -> str:
+    """A list of numbers or names taken as one of them."""
+    return text.replace(IDENTS, IDENT).replace(NUMBERS, NUMBER)
 
 
 def _spread(joined: tuple[str, ...], *, many: bool) -> Word:
     """An unquoted list of identifiers falls apart at its blanks: each piece may carry what stands around it."""
-    if not any(IDENTS in one for one in joined):
+    if not any(mark in one for one in joined for mark in _LISTS):
         return Word(joined, many)
     pieces: dict[str, None] = {}
     for one in joined:
-        if one.count(IDENTS) > 1:
+        marks = [mark for mark in _LISTS for _ in range(one.count(mark))]
+        if not marks:
+            pieces[one] = None
+            continue
+        if len(marks) > 1:
             return UNKNOWN
-        before, _, after = one.partition(IDENTS)
-        for piece in (before + IDENT + after, before + IDENT, IDENT, IDENT + after):
+        before, _, after = one.partition(marks[0])
+        single = _LISTS[marks[0]]
+        for piece in (before + single + after, before + single, single, single + after):
             pieces[piece] = None
     return Word(tuple(pieces), many=True)
 
@@ -271,6 +299,12 @@ def _literal(text: str) -> Word:
             many = True
             out.append(STAR if character == "*" else QUERY)
         elif character == "[" and (end := text.find("]", index + 2)) > 0:
+            if end == index + 2 and text[index + 1].isalnum() and not any(mark in text for mark in "*?\\"):
+                own = "".join(out)  # `[n]ginx`: itself, or the one file of that name
+                rest = _literal(text[end + 1 :])
+                if not rest.many and len(rest.alternatives) == 1:
+                    tail = rest.alternatives[0]
+                    return Word((own + text[index : end + 1] + tail, own + text[index + 1] + tail), many)
             many = True
             out.append(STAR)
             index = end

@@ -102,10 +102,11 @@ def fix_for(error: str) -> str:
 def _sandbox_line(ground: Ground, config: LocalConfig) -> str:
     if not ground.no_sandbox_because:
         return "bwrap: own files, own processes, no network unless asked"
+    seen = "the files all may read" if os.geteuid() == 0 else "every file of this user, those of other runs included"
     words = (
         f"rlimits ({ground.no_sandbox_because}): resource limits only. Commands run one at a time, get no credential, "
-        "and see files all may read and the network; what leaves its session and clears its environment can stay "
-        "behind if the launcher is killed."
+        f"and see the network and {seen}; what leaves its session and clears its environment can stay behind if the "
+        "launcher is killed."
     )
     if config.force is Backend.RLIMITS:
         return f"{words} To mend: leave the choice of the backend to the server."

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from opsagent.adapters.executors.local.config import Backend
 from opsagent.adapters.executors.local.tokens import Attempt
 from opsagent.domain.outcome import Outcome
 from opsagent.ports.redact import Redactor
@@ -86,7 +87,8 @@ def make_outcome(
     if code is not None and _SHELL_SIGNAL < code <= _SHELL_SIGNAL + signal.SIGSYS:
         number = code - _SHELL_SIGNAL
         notes.append(f"Exit code {code} is how a shell reports an end by {signal.Signals(number).name}.")
-    if found["swept"] and not (found["timedOut"] or found["cancelled"]):
+    # under bwrap what is seen to remain is bwrap itself, on its way out
+    if found["swept"] and how["backend"] != Backend.BWRAP and not (found["timedOut"] or found["cancelled"]):
         notes.append(
             f"It left {found['swept']} processes behind; they were ended: what must live on needs a supervisor."
         )

@@ -1,0 +1,113 @@
+"""A second process on a data folder, for tests that pull its plug.
+
+`store_child.py <folder> <what> [<failpoint> <nth> <action>]` prints one line for each write once it was acknowledged, or the
+error it met.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+from opsagent.adapters.clock import SystemClock, SystemIds
+from opsagent.adapters.failpoints import Action, Failpoints
+from opsagent.adapters.stores.sqlite import SqliteConfig, open_sqlite
+from opsagent.errors import OpsAgentError
+from opsagent.ports.stores import Change, Stores
+from store_nouns import Nouns
+
+
+def say(word: str) -> None:
+    os.write(1, f"{word}\n".encode())
+
+
+async def create(stores: Stores, nouns: Nouns) -> None:
+    """Fifty callers create until they are killed."""
+
+    async def caller() -> None:
+        while True:
+            say((await stores.runs.create(nouns.run())).id)
+
+    await asyncio.gather(*[caller() for _ in range(50)])
+
+
+async def create_some(stores: Stores, nouns: Nouns) -> None:
+    """A bounded number, with audit entries and events of one shared run."""
+    shared = await stores.runs.create(nouns.run(), audit=[nouns.entry()])
+
+    async def one() -> None:
+        run = nouns.run()
+        await stores.runs.create(run, audit=[nouns.entry(run_id=run.id)])
+        await stores.journal.append([nouns.event(shared)])
+        say(run.id)
+
+    await asyncio.gather(*[one() for _ in range(200)])
+
+
+async def claim_all(stores: Stores, _nouns: Nouns) -> None:
+    """Claim what is due until nothing is."""
+    while due := await stores.runs.due(20):
+        for one in due:
+            if await stores.runs.claim(one.tenant, one.run_id, f"pid-{os.getpid()}", 600):
+                say(one.run_id)
+
+
+async def effect(stores: Stores, nouns: Nouns) -> None:
+    """Claim the one due run and an effect with its granted approval, saying `claimed` when it may start."""
+    (due,) = await stores.runs.due(10)
+    claimed = await stores.runs.claim(due.tenant, due.run_id, "child", 0.05)
+    assert claimed is not None
+    lease, run = claimed
+    (question,) = await stores.approvals.of_run(due.tenant, run.id)
+    step = nouns.claimed(run, approval_id=question.id)
+    change = Change(run=run.begin(nouns.clock.now()), steps=[step], claim=nouns.claim(step, approval_id=question.id))
+    await stores.runs.save(lease, change)
+    say("claimed")
+
+
+async def fill_up(stores: Stores, nouns: Nouns) -> None:
+    """Write until no file may grow any more, say what that was called, and write again once it may."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, hard))
+    kept = 0
+    try:
+        while True:
+            await stores.runs.create(nouns.run(task="x" * 20_000))
+            kept += 1
+    except OpsAgentError as error:
+        say(f"{type(error).__name__}: {error.message} {error.fix}")
+    say(f"check: {await stores.housekeeping.check()}")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    await stores.runs.create(nouns.run(task="x" * 20_000))
+    say(f"check: {await stores.housekeeping.check()}")
+    say(f"kept {kept + 1}")
+
+
+async def hold(_stores: Stores, _nouns: Nouns) -> None:
+    """Be there."""
+    say("open")
+    await asyncio.Event().wait()
+
+
+async def main() -> None:
+    folder, what, *armed = sys.argv[1:]
+    failpoints = Failpoints(armed[0], int(armed[1]), Action(armed[2])) if armed else None
+    clock, ids = SystemClock(), SystemIds()
+    config = SqliteConfig(folder=Path(folder), exclusive=what == "hold", address="http://127.0.0.1:8080", busy_s=30)
+    stores = open_sqlite(config, clock, ids, failpoints=failpoints)
+    work = {f.__name__: f for f in (create, create_some, claim_all, effect, fill_up, hold)}[what]
+    try:
+        await stores.housekeeping.open()
+        await work(stores, Nouns(clock, ids))
+        await stores.housekeeping.close()
+    except OpsAgentError as error:
+        say(f"{type(error).__name__}: {error.message}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,105 @@
+"""The file itself: how it is opened, who may read it, what a person sees in it, and which index serves which list."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+
+from opsagent.domain.run import RunStatus, Source
+from opsagent.domain.ticket import TicketStatus
+from opsagent.ports.stores import Change, Stores
+from store_nouns import Nouns
+
+
+async def pragma(stores: Stores, name: str) -> object:
+    engine = stores.runs._engine  # type: ignore[attr-defined] # the one way to the writer's own connection
+    return await engine.write("test", lambda connection: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
+
+
+async def test_the_writer_is_set_up_for_safety(stores: Stores) -> None:
+    names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+    assert [await pragma(stores, name) for name in names] == ["wal", 2, 1, 200]
+
+
+async def test_readers_cannot_write(stores: Stores) -> None:
+    engine = stores.runs._engine  # type: ignore[attr-defined] # the one way to a reader's own connection
+    assert await engine.read(lambda connection: connection.exec_driver_sql("PRAGMA query_only").scalar_one()) == 1
+
+
+async def test_every_file_is_for_its_owner_alone(tmp_path: Path, nouns: Nouns, stores: Stores) -> None:
+    await stores.runs.create(nouns.run())
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert set(modes) >= {"opsagent.db", "opsagent.db-wal", "opsagent.db-shm", "audit.key", "lock"}
+    assert set(modes.values()) == {0o600}
+
+
+async def test_a_person_can_read_it_with_sqlite3(tmp_path: Path, nouns: Nouns, stores: Stores) -> None:
+    run = await stores.runs.create(nouns.run())
+    claimed = await stores.runs.claim("acme", run.id, "w1", 30)
+    assert claimed is not None
+    step = nouns.step(run)
+    await stores.runs.save(claimed[0], Change(run=claimed[1], steps=[step], approvals=[nouns.approval(step)]))
+    with closing(sqlite3.connect(tmp_path / "opsagent.db")) as database:
+        session = database.execute("SELECT source, status, task, created, due, worker FROM sessions").fetchone()
+        assert session == ("api", "queued", run.task, "2027-01-15T08:00:00Z", "2027-01-15T08:00:00Z", "w1")
+        assert database.execute("SELECT name, status, command FROM steps").fetchone() == (
+            "restart",
+            "proposed",
+            "systemctl restart shop",
+        )
+        assert database.execute("SELECT status, target FROM approvals").fetchone() == ("pending", "host:web-1")
+
+
+async def statements(stores: Stores, call: object) -> list[tuple[str, object]]:
+    """What a call asks of the database."""
+    engine = stores.runs._engine  # type: ignore[attr-defined] # the one way to a connection
+    seen: list[tuple[str, object]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_rest: object) -> None:
+        seen.append((statement, parameters))
+
+    connections: list[object] = []
+    await engine.read(connections.append)
+    for connection in {id(one): one for one in [*engine._reading, *connections]}.values():
+        event.listen(connection, "before_cursor_execute", note)
+    await call  # type: ignore[misc] # a coroutine of any result
+    return [one for one in seen if one[0].startswith("SELECT")]
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("newest", "runs_newest "),
+        ("by_source", "runs_newest_by_source "),
+        ("by_status", "runs_newest_by_status "),
+        ("by_both", "runs_newest_by_both "),
+        ("due", "runs_due"),
+        ("tickets", "tickets_newest_by_status"),
+        ("history", "tickets_of_fingerprint"),
+        ("pending", "approvals_by_status"),
+        ("notices", "notices_due"),
+    ],
+)
+async def test_each_list_is_one_index_range(tmp_path: Path, stores: Stores, name: str, index: str) -> None:
+    calls = {
+        "newest": lambda: stores.runs.list("acme", cursor="WzEuMCwiYSJd"),
+        "by_source": lambda: stores.runs.list("acme", source=Source.API, cursor="WzEuMCwiYSJd"),
+        "by_status": lambda: stores.runs.list("acme", status=RunStatus.QUEUED),
+        "by_both": lambda: stores.runs.list("acme", status=RunStatus.QUEUED, source=Source.API),
+        "due": lambda: stores.runs.due(10),
+        "tickets": lambda: stores.tickets.list("acme", status=TicketStatus.OPEN),
+        "history": lambda: stores.tickets.history("acme", "f1"),
+        "pending": lambda: stores.approvals.pending("acme"),
+        "notices": lambda: stores.notices.take(10, 30),
+    }
+    await calls[name]()  # so that a reader is there
+    ((statement, parameters),) = await statements(stores, calls[name]())
+    with closing(sqlite3.connect(tmp_path / "opsagent.db")) as database:
+        plan = " | ".join(row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
+    assert f"INDEX {index}" in plan
+    assert "SCAN" not in plan or name == "due"  # the due index is read in its order, it holds open runs only
+    assert "TEMP B-TREE" not in plan
