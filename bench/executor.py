@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import shutil
 import statistics
 import tempfile
 import time
@@ -30,9 +29,11 @@ class NoArtifacts:
     """`true` says nothing that could be cut, so nothing is kept."""
 
     async def put(self, tenant: str, content: bytes, *, encrypt: bool = False) -> str:
+        """Refuse."""
         raise StoreUnavailable(f"nothing is kept here: {tenant} {len(content)} {encrypt}")
 
     async def get(self, tenant: str, artifact_id: str) -> bytes:
+        """Refuse."""
         raise StoreUnavailable(f"nothing is kept here: {tenant} {artifact_id}")
 
 
@@ -63,12 +64,10 @@ async def plain() -> None:
     await process.wait()
 
 
-async def main() -> None:
+async def main(folder: Path) -> None:
     numbers = itertools.count()
     print(f"user {os.geteuid()}, {os.cpu_count()} processors")
     await measure("bash alone", plain)
-    folder = Path(tempfile.mkdtemp(prefix="opsagent-bench-"))
-    folder.chmod(0o755)
     for force in Backend.BWRAP, Backend.RLIMITS:
         config = LocalConfig(state=folder / "state", sandbox_root=folder / "sandbox", force=force)
         executor = LocalExecutor(config, clock=SystemClock(), redactor=str, artifacts=NoArtifacts())
@@ -87,8 +86,9 @@ async def main() -> None:
                 assert outcome.exit_code == 0, outcome
 
             await measure(f"{force} {reach}", once)
-    shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    with tempfile.TemporaryDirectory(prefix="opsagent-bench-") as made:
+        Path(made).chmod(0o755)  # commands run as another user where this is root
+        asyncio.run(main(Path(made)))

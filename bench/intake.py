@@ -65,7 +65,10 @@ def ours() -> Load:
         }
         opsagent = str(Path(sys.executable).with_name("opsagent"))
         server = subprocess.Popen(
-            [opsagent, "serve", "--port", str(port)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [opsagent, "serve", "--port", str(port)],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         try:
             wait_for(port)

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from opsagent.bootstrap import App, build
+from opsagent.bootstrap import App
 from opsagent.domain.command import Reach
 from opsagent.domain.connection import Connection
 from opsagent.domain.identity import Principal, PrincipalKind, Role
@@ -54,7 +54,7 @@ Note that it was restarted.
 test -e {{connection.healthy}}
 ```
 """
-HEALS = 'touch {{connection.healthy}}'
+HEALS = "touch {{connection.healthy}}"
 
 
 @dataclass

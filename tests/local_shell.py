@@ -67,7 +67,7 @@ class Bench:
         self.effects = folder / "effects"  # where commands leave a mark whoever they run as
         self.effects.mkdir(mode=0o777)
         self.effects.chmod(0o777)
-        self.run_id = f"run-{next(_numbers)}"
+        self.run_id = f"run-{os.getpid()}-{next(_numbers)}"  # the mark of a process must be its test's alone
 
     def config(self, **changes: Any) -> LocalConfig:
         given = {"state": self.folder / "state", "sandbox_root": self.folder / "sandbox", "force": self.backend}

@@ -1,7 +1,7 @@
 """A second process on a data folder, for tests that pull its plug.
 
-`store_child.py <folder> <what> [<failpoint> <nth> <action>]` prints one line for each write once it was acknowledged, or the
-error it met.
+`store_child.py <folder> <what> [<failpoint> <nth> <action>]` prints one line for each write once that write was
+acknowledged, or the error it met.
 """
 
 from __future__ import annotations

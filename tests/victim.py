@@ -11,7 +11,6 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from house import PERSON, TENANT, settings_for
-
 from opsagent.adapters.failpoints import Action, Failpoints
 from opsagent.bootstrap import App, build
 from opsagent.domain.command import Reach

@@ -15,8 +15,24 @@ BROAD_EDGES = {
     "loop/worker.py",  # whatever a node raises, the run ends with a reason
 }
 FRAMEWORKS = {
-    "fastapi", "starlette", "sqlalchemy", "alembic", "pydantic", "pydantic_settings", "httpx", "structlog", "typer",
-    "rich", "uvicorn", "langchain", "langchain_core", "yaml", "orjson", "psutil", "prometheus_client", "websockets",
+    "fastapi",
+    "starlette",
+    "sqlalchemy",
+    "alembic",
+    "pydantic",
+    "pydantic_settings",
+    "httpx",
+    "structlog",
+    "typer",
+    "rich",
+    "uvicorn",
+    "langchain",
+    "langchain_core",
+    "yaml",
+    "orjson",
+    "psutil",
+    "prometheus_client",
+    "websockets",
 }
 PURE = ("domain", "ports", "stages", "watch")
 
@@ -59,7 +75,9 @@ def test_functions_are_at_most_60_lines() -> None:
 
 
 def test_no_drawer_names() -> None:
-    assert not [name_of(path) for path in sources() if path.stem in FORBIDDEN_NAMES or path.parent.name in FORBIDDEN_NAMES]
+    assert not [
+        name_of(path) for path in sources() if path.stem in FORBIDDEN_NAMES or path.parent.name in FORBIDDEN_NAMES
+    ]
 
 
 def test_every_module_says_what_it_is_for() -> None:
@@ -81,7 +99,9 @@ def test_the_clock_is_read_in_the_clock_only() -> None:
     pattern = re.compile(r"datetime\.(now|utcnow|today)\(|time\.(time|monotonic|perf_counter)\(|uuid\.uuid4\(")
     readers = [name_of(path) for path in sources() if pattern.search(path.read_text())]
     stand_alone = {"adapters/executors/local/launcher.py"}  # runs as a program of its own, with no clock to be given
-    assert set(readers) - stand_alone - {name for name in readers if name.startswith("cli/demo/")} == {"adapters/clock.py"}
+    assert set(readers) - stand_alone - {name for name in readers if name.startswith("cli/demo/")} == {
+        "adapters/clock.py"
+    }
 
 
 def test_broad_excepts_stand_at_named_edges_only() -> None:
@@ -134,7 +154,8 @@ def test_only_bootstrap_names_concrete_adapters() -> None:
     outside = [
         name_of(path)
         for path in sources()
-        if not name_of(path).startswith(("adapters/", "settings/")) and name_of(path) != "bootstrap.py"
+        if not name_of(path).startswith(("adapters/", "settings/"))
+        and name_of(path) != "bootstrap.py"
         and re.search(r"(from|import) opsagent\.adapters", path.read_text())
     ]
     assert not outside

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from house import HEALS, PERSON, ROBOT, RUNBOOK, House, World, settings_for
 
+from house import HEALS, PERSON, ROBOT, RUNBOOK, House, World, settings_for
 from opsagent.bootstrap import build
 
 

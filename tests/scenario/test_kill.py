@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
 import victim
 from house import TENANT
-from victim import EFFECTS, Plug, claimed, counter
-
 from opsagent.bootstrap import build
 from opsagent.domain.run import Run, RunStatus
 from opsagent.domain.step import Step, StepStatus
+from victim import EFFECTS, Plug, claimed, counter
 
 RUNS = 20
 WANTED = 30
@@ -76,7 +76,8 @@ async def _more(folder: Path, first: int) -> None:
             values = {name: str(counter(folder, number, name)) for name in EFFECTS} | {"seen": str(folder / "seen")}
             connection = await app.stores.connections.get(TENANT, "c0")
             await app.stores.connections.put(
-                victim.Connection(id="", tenant=TENANT, name=f"c{number}", reach=connection.reach, values=values), "test"
+                victim.Connection(id="", tenant=TENANT, name=f"c{number}", reach=connection.reach, values=values),
+                "test",
             )
             await victim.submit(app, number)
 

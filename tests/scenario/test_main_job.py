@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from house import PERSON, ROBOT, TENANT, House
 
+from house import PERSON, ROBOT, TENANT, House
 from opsagent.domain.approval import ApprovalStatus
 from opsagent.domain.run import Mode, RunStatus, Verified
 from opsagent.domain.step import StepStatus
 from opsagent.domain.ticket import Classification, TicketStatus
 from opsagent.errors import ApprovalDecided, ApprovalMismatch, Forbidden
-
 
 
 async def test_an_alert_is_measured_diagnosed_asked_about_repaired_verified_and_closed(make_house) -> None:

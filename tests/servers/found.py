@@ -33,7 +33,9 @@ NEEDED = (
     Needed("prometheus", "prometheus", "real alerts, end to end"),
     Needed("prometheus-alertmanager", "prometheus-alertmanager", "real webhooks, end to end"),
     Needed("psql", "postgresql-client", "the PostgreSQL runbooks"),
-    Needed("pg_ctl", "postgresql", "the PostgreSQL runbooks", tuple(f"/usr/lib/postgresql/{v}/bin" for v in range(13, 19))),
+    Needed(
+        "pg_ctl", "postgresql", "the PostgreSQL runbooks", tuple(f"/usr/lib/postgresql/{v}/bin" for v in range(13, 19))
+    ),
     Needed("nginx", "nginx-light", "the web server runbooks", SBIN),
 )
 

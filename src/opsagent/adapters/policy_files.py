@@ -19,8 +19,8 @@ from opsagent.domain.manifest import Decision
 from opsagent.domain.policy import Policy, Rule
 
 _LISTS = frozenset(
-    "folders harmless_environment dangerous_variables secret_variables sensitive harmless_paths quiet_folders system_roots "
-    "forbidden_writes forbidden_services".split()
+    """folders harmless_environment dangerous_variables secret_variables sensitive harmless_paths quiet_folders
+    system_roots forbidden_writes forbidden_services""".split()
 )
 _USER_KEYS = frozenset({"rules", "sensitive"})
 _ADMIN_KEYS = _USER_KEYS | {"commands", "paths", "scratch_backends"}
@@ -28,8 +28,8 @@ _RULE_KEYS = frozenset({"id", "decide", "because", "when"})
 _WHEN_KEYS = frozenset({"command", "path", "environment", "connection", "privileged", "effect"})
 _RULE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _BUILT_IN_IDS = frozenset(
-    "forbidden invisible-characters out-of-scope sensitive unregistered-host proven-read sandbox-scratch effect "
-    "not-proven".split()
+    """forbidden invisible-characters out-of-scope sensitive unregistered-host proven-read sandbox-scratch effect
+    not-proven""".split()
 )
 
 

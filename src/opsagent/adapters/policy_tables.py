@@ -11,9 +11,9 @@ from opsagent.adapters.policy_yaml import Section
 from opsagent.domain.command_table import CommandTable, Kind, Option, Wrap
 
 _KEYS = frozenset(
-    "also effect asks secret forbidden bare bare_secret reversible style numeric harmless_options letters secret_letters "
-    "options effects secrets forbids only with keys arguments words secret_words subcommands common changes "
-    "refuses reveals wrap skips privileged builtin check prints prints_numbers required like".split()
+    """also effect asks secret forbidden bare bare_secret reversible style numeric harmless_options letters
+    secret_letters options effects secrets forbids only with keys arguments words secret_words subcommands common
+    changes refuses reveals wrap skips privileged builtin check prints prints_numbers required alone like""".split()
 )
 _TOKEN = re.compile(r"(?P<name>[^:?]+|-\?)(?:(?P<mark>[:?])(?P<kind>[a-z_]*))?")
 _STYLES = frozenset({"getopt", "leading", "single", "none"})
@@ -75,6 +75,7 @@ def _table(
         skips=section.number("skips"),
         privileged=section.flag("privileged"),
         builtin=section.flag("builtin"),
+        alone=section.flag("alone") or base.alone,
         check=section.text("check", base.check),
         prints=section.pattern("prints") or base.prints,
         prints_numbers=section.pattern("prints_numbers") or base.prints_numbers,
@@ -114,22 +115,31 @@ def _options(section: Section) -> dict[str, Option]:
     options: dict[str, Option] = {}
     for line in lines:
         options.update(_notation(section, "options", str(line)))
-    for key, attribute in (("effects", "effect"), ("secrets", "secret"), ("forbids", "forbidden")):
+    for key in ("effects", "secrets", "forbids"):
         for names, words in section.pairs(key):
             for name, option in _notation(section, key, names).items():
-                merged = options.get(name) if option.kind is None else None
-                options[name] = replace(merged or option, **{attribute: words})
+                described = options.get(name, option) if option.kind is None else option
+                options[name] = _marked(described, key, words)
     for names, pattern in section.pairs("only"):
-        for name in names.split():
-            if name not in options:
-                raise section.refuse(f"'only' names the option {name}, which is not described", key="only")
+        for name in _described(section, "only", names, options):
             options[name] = replace(options[name], only=_compiled(section, pattern))
     for names, arguments in section.pairs("with"):
-        for name in names.split():
-            if name not in options:
-                raise section.refuse(f"'with' names the option {name}, which is not described", key="with")
+        for name in _described(section, "with", names, options):
             options[name] = replace(options[name], arguments=_arguments(section, "with", arguments))
     return options
+
+
+def _marked(option: Option, key: str, words: str) -> Option:
+    if key == "effects":
+        return replace(option, effect=words)
+    return replace(option, secret=words) if key == "secrets" else replace(option, forbidden=words)
+
+
+def _described(section: Section, key: str, names: str, options: Mapping[str, Option]) -> list[str]:
+    for name in names.split():
+        if name not in options:
+            raise section.refuse(f"{key!r} names the option {name}, which is not described", key=key)
+    return names.split()
 
 
 def _compiled(section: Section, pattern: str) -> re.Pattern[str]:

@@ -44,7 +44,9 @@ STYLES = {
 
 def say_json(value: object) -> None:
     """One JSON document on one line of stdout; times and names as the API has them."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str, separators=(", ", ": ")) + "\n")
+    text = json.dumps(value, ensure_ascii=False, default=str, separators=(", ", ": "))
+    # What is no character (a broken byte of a file) cannot be written; `\\udcff` is how JSON spells it.
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
     sys.stdout.flush()
 
 

@@ -90,7 +90,7 @@ def _result(run: Json) -> Iterator[Text]:
         yield Text(visible(result["summary"], lines=True))
         for one in result.get("recommendations") or []:
             yield Text(f"- {visible(one)}")
-    if run.get("error"):
+    if run.get("error") and run["error"] not in (result or {}).get("summary", ""):
         yield Text(visible(run["error"], lines=True), style="red")
 
 
@@ -202,12 +202,16 @@ def marked(command: str, outside: Sequence[Json]) -> Text:
     line, at = Text(), 0
     for stretch in sorted(outside, key=lambda one: one["start"]):
         start, end = max(at, stretch["start"]), min(len(command), stretch["end"])
-        if start >= end:
-            continue
-        line.append(visible(command[at:start], lines=True))
-        line.append(f"{OPEN}{visible(command[start:end], lines=True)}{CLOSE}", style="yellow reverse")
-        at = end
-    return line.append(visible(command[at:], lines=True))
+        if start < end:
+            line.append(_shown(command[at:start]))
+            line.append(f"{OPEN}{_shown(command[start:end])}{CLOSE}", style="yellow reverse")
+            at = end
+    return line.append(_shown(command[at:]))
+
+
+def _shown(part: str) -> str:
+    """With the two signs escaped, so that no command can pretend where the outside begins or ends."""
+    return visible(part, lines=True).replace(OPEN, r"\u27e6").replace(CLOSE, r"\u27e7")
 
 
 OPEN, CLOSE = "⟦", "⟧"

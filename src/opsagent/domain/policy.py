@@ -13,6 +13,7 @@ from opsagent.domain.connection import Connection
 from opsagent.domain.manifest import Decision, Manifest, Proof, Verdict
 from opsagent.domain.text_safety import hidden_character
 
+_Answer = tuple[Decision, str, str]
 _MAX_REASONS = 3  # what fits on a phone; the manifest holds the rest
 
 
@@ -52,9 +53,9 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """`version` is a hash over every file it came from. `scratch_backends` are the sandboxes strong enough for scratch
+    """What was loaded: `version` is a hash over every file it came from.
 
-    work without asking: what happens there reaches nothing else.
+    `scratch_backends` are the sandboxes strong enough for scratch work without asking: it reaches nothing else.
     """
 
     version: str
@@ -72,40 +73,53 @@ def judge(
     backend: str = "",
 ) -> Verdict:
     """The verdict. What is forbidden comes first, then what a person must decide, and only then what is proven."""
+    matching = [rule for rule in policy.rules if rule.matches(manifest, connection)]
+    decision, rule, reason = (
+        _denied(manifest, command, connection, matching, in_scope=in_scope)
+        or _asked(manifest, connection, matching)
+        or _proven(policy, manifest, command, connection, backend)
+    )
+    return Verdict(decision=decision, rule=rule, reason=reason, manifest=manifest)
 
-    def verdict(decision: Decision, rule: str, reason: str) -> Verdict:
-        return Verdict(decision=decision, rule=rule, reason=reason, manifest=manifest)
 
+def _denied(
+    manifest: Manifest, command: Command, connection: Connection, matching: Sequence[Rule], *, in_scope: bool
+) -> _Answer | None:
+    """What no approval can allow."""
     if manifest.forbidden:
-        return verdict(Decision.DENY, "forbidden", f"Never allowed: {_list(manifest.forbidden)}.")
+        return Decision.DENY, "forbidden", f"Never allowed: {_list(manifest.forbidden)}."
     hidden = hidden_character(command.text, allow="\n\t")
     if hidden is not None:
         reason = f"The command holds a character that cannot be seen ({hidden[1]} at position {hidden[0] + 1})."
-        return verdict(Decision.DENY, "invisible-characters", reason)
+        return Decision.DENY, "invisible-characters", reason
     if not in_scope:
         reason = f"The connection {connection.name} is not in the scope this run was accepted with."
-        return verdict(Decision.DENY, "out-of-scope", reason)
-    matching = [rule for rule in policy.rules if rule.matches(manifest, connection)]
-    for rule in matching:
-        if rule.decision is Decision.DENY:
-            return verdict(Decision.DENY, rule.id, rule.reason)
+        return Decision.DENY, "out-of-scope", reason
+    return next(((one.decision, one.id, one.reason) for one in matching if one.decision is Decision.DENY), None)
+
+
+def _asked(manifest: Manifest, connection: Connection, matching: Sequence[Rule]) -> _Answer | None:
+    """What a person decides although it may be a read."""
     if manifest.sensitive:
-        return verdict(Decision.ASK, "sensitive", f"It may reveal secrets: {_list(manifest.sensitive)}.")
+        return Decision.ASK, "sensitive", f"It may reveal secrets: {_list(manifest.sensitive)}."
     strangers = [host for host in manifest.contacts if not registered(host, connection.hosts)]
     if strangers:
-        reason = f"It contacts {_list(strangers)}, which is not registered for the connection {connection.name}."
-        return verdict(Decision.ASK, "unregistered-host", reason)
-    for rule in matching:
-        return verdict(rule.decision, rule.id, rule.reason)
+        verb = "is" if len(strangers) == 1 else "are"
+        reason = f"It contacts {_list(strangers)}, which {verb} not registered for the connection {connection.name}."
+        return Decision.ASK, "unregistered-host", reason
+    return next(((one.decision, one.id, one.reason) for one in matching), None)
+
+
+def _proven(policy: Policy, manifest: Manifest, command: Command, connection: Connection, backend: str) -> _Answer:
+    """Nothing speaks against it: then the proof decides."""
     if manifest.proof is Proof.READ:
-        return verdict(Decision.ALLOW, "proven-read", "Every part of it is known to change nothing.")
+        return Decision.ALLOW, "proven-read", "Every part of it is known to change nothing."
     if backend in policy.scratch_backends and is_scratch(manifest, command, connection):
-        return verdict(Decision.ALLOW, "sandbox-scratch", "It changes only files in the run's own sandbox folder.")
-    rule_id = "effect" if manifest.proof is Proof.EFFECT else "not-proven"
+        return Decision.ALLOW, "sandbox-scratch", "It changes only files in the run's own sandbox folder."
     reason = _list(manifest.reasons) or "nothing is known about what it does"
-    return verdict(
-        Decision.ASK, rule_id, f"Not proven harmless: {reason}." if rule_id == "not-proven" else f"It {reason}."
-    )
+    if manifest.proof is Proof.EFFECT:
+        return Decision.ASK, "effect", f"It changes something: {reason}."
+    return Decision.ASK, "not-proven", f"Not proven harmless: {reason}."
 
 
 def registered(contact: str, hosts: Sequence[str]) -> bool:

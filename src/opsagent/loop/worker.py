@@ -48,7 +48,7 @@ class Worker:
     async def start(self) -> None:
         """Begin to sweep; returns at once."""
         self._stopping = False
-        self._loop = self._loop or await asyncio.to_thread(build_loop)
+        await self._built()
         self._sweeping = asyncio.create_task(self._sweep(), name="opsagent-worker")
 
     async def stop(self) -> None:
@@ -140,8 +140,7 @@ class Worker:
         try:
             drive.steps = list(await self.kit.stores.journal.steps(drive.run.tenant, drive.run.id))
             await self._end_interrupted_looks(drive)
-            loop = self._loop or await asyncio.to_thread(build_loop)
-            self._loop = loop
+            loop = await self._built()
             while not (drive.parked or drive.run.ended or self._stopping):
                 await step_cycle(loop, drive)
         except LeaseLost:
@@ -151,6 +150,11 @@ class Worker:
         except Exception as error:  # the edge of the worker: whatever it is, the run ends with a reason
             log.exception("run %s failed in %s", drive.run.id, drive.run.next_node)
             await self._failed(drive, error)
+
+    async def _built(self) -> Loop:
+        if self._loop is None:
+            self._loop = await asyncio.to_thread(build_loop)
+        return self._loop
 
     async def _beat(self, drive: Drive, working: asyncio.Task[None]) -> None:
         while True:

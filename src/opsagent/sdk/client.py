@@ -132,8 +132,12 @@ class OpsAgent:
 
     async def cancel(self, run_id: str) -> Run:
         """Stop a run. NotFound, IllegalMove once it has ended."""
-        await self._app.agent.cancel(self._principal, run_id)
-        return await self.drive(run_id)
+        run = await self._app.agent.cancel(self._principal, run_id)
+        while not run.ended:
+            if not await self._app.worker.drive(self._principal.tenant, run_id):
+                await self._app.clock.sleep(LOOK_EVERY_S)  # whoever holds it ends it
+            run = await self._app.stores.runs.get(self._principal.tenant, run_id)
+        return run
 
     async def add_runbook(self, text: str, path: str = "runbook.md") -> Runbook:
         """Check and store a runbook. RunbookError with file, line and fix."""

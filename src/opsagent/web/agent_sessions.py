@@ -1,4 +1,4 @@
-"""The execution of runbooks and its approvals, under S2's addresses: a session is a run."""
+"""The execution of runbooks and its approvals, step by step: a session is a run."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from opsagent.domain.runbook import Runbook
 from opsagent.domain.ticket import Signal, SignalStatus, Ticket
 from opsagent.ports.index import Found
 from opsagent.ports.stores import Joined
-from opsagent.web import wire
+from opsagent.web import catalogue_wire as wire
 from opsagent.web.views import assessment_json, iso, iso_or_none
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from opsagent.domain.command import Reach
 from opsagent.domain.connection import BUILT_IN_SANDBOX, Connection
 from opsagent.errors import InputError
-from opsagent.web import wire
+from opsagent.web import catalogue_wire as wire
 from opsagent.web.auth import Admin, Reader
 from opsagent.web.bodies import Body, FieldName, LongText, ShortText, as_json, read_json, takes
 from opsagent.web.catalogue_views import connection_json

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from opsagent.domain.identity import DEFAULT_TENANT, Permission, Principal
 from opsagent.errors import Forbidden
-from opsagent.web import wire
+from opsagent.web import catalogue_wire as wire
 from opsagent.web.auth import Admin, Operator, Reader
 from opsagent.web.bodies import Body, as_json, read_json, takes
 from opsagent.web.deps import deps_of

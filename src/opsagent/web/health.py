@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
-from opsagent.web import wire
+from opsagent.web import catalogue_wire as wire
 from opsagent.web.auth import Reader
 from opsagent.web.bodies import as_json
 from opsagent.web.deps import deps_of
@@ -17,14 +17,16 @@ router = APIRouter(tags=["Health"])
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 
 
-@router.get("/healthz", summary="Alive?")
+@router.get("/healthz", summary="Whether it lives")
 async def healthz() -> Response:
     """200 as long as the process answers at all."""
     return as_json({"status": "ok"})
 
 
 @router.get(
-    "/readyz", summary="Ready for work?", responses={200: {"model": wire.ReadyJson}, 503: {"model": wire.ReadyJson}}
+    "/readyz",
+    summary="Whether it can take work",
+    responses={200: {"model": wire.ReadyJson}, 503: {"model": wire.ReadyJson}},
 )
 async def readyz(request: Request) -> Response:
     """200 when work can be taken, else 503; in both cases with what is degraded and why."""

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from opsagent.domain.identity import ApiKey, PrincipalKind, Role
 from opsagent.errors import InputError
-from opsagent.web import wire
+from opsagent.web import catalogue_wire as wire
 from opsagent.web.auth import KEY_PREFIX, Admin, keyring_of, sha256
 from opsagent.web.bodies import Body, as_json, read_json, takes
 from opsagent.web.catalogue_views import key_json

@@ -11,9 +11,27 @@ from fastapi.routing import RouteContext, iter_route_contexts
 
 from opsagent.domain.identity import Permission
 
+_TEXT = {"type": "string"}
+_PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "description": "What went wrong and what to do about it (RFC 9457); `errors` names each wrong field.",
+    "properties": {
+        "type": _TEXT,
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "detail": _TEXT,
+        "fix": _TEXT,
+        "code": _TEXT,
+        "retryable": {"type": "boolean"},
+        "errors": {"type": "array", "items": {"type": "object"}},
+    },
+    "required": ["type", "title", "status", "detail", "fix", "code", "retryable"],
+}
+_PROBLEM_CONTENT = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
 
 def document(app: FastAPI) -> dict[str, Any]:
-    """What FastAPI knows, and `x-permission` on every operation; open routes say `none`."""
+    """What FastAPI knows, `x-permission` on every operation (open routes say `none`), and problems as the errors."""
     described = app.openapi()
     for route in iter_route_contexts(app.routes):
         for method in route.methods or ():
@@ -22,7 +40,13 @@ def document(app: FastAPI) -> dict[str, Any]:
                 declared = permissions(route)
                 operation["x-permission"] = declared[0].value if declared else "none"
                 operation["security"] = [{"bearer": []}, {"apiKey": []}] if declared else []
-    described.setdefault("components", {})["securitySchemes"] = {
+                operation["responses"].pop("422", None)  # FastAPI's own shape, which never goes out
+                operation["responses"]["default"] = {"description": "A problem", "content": _PROBLEM_CONTENT}
+    components = described["components"]
+    components["schemas"] = {
+        name: schema for name, schema in components["schemas"].items() if not name.endswith("ValidationError")
+    } | {"Problem": _PROBLEM}
+    components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from opsagent.web import wire
+from opsagent.web import catalogue_wire as wire
 from opsagent.web.auth import Reader
 from opsagent.web.bodies import Body, LongText, ShortText, as_json, read_json, takes
 from opsagent.web.deps import deps_of

@@ -9,7 +9,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from opsagent.errors import InputError
-from opsagent.web import wire
+from opsagent.web import catalogue_wire as wire
 from opsagent.web.auth import Operator, Reader
 from opsagent.web.bodies import Body, ShortText, Text, as_json, is_json_request, read_json, read_text, takes
 from opsagent.web.catalogue_views import found_json, runbook_detail, runbook_json
@@ -28,7 +28,7 @@ class Markdown(Body):
 
 @router.get("", summary="List runbooks", responses={200: {"model": wire.RunbookList}})
 async def list_runbooks(request: Request, principal: Reader) -> Response:
-    """By creation: the position is the number S2's clients may use as `runbook_id`."""
+    """By creation: the position is the number that may be used as `runbook_id`."""
     runbooks = await deps_of(request).agent.stores.runbooks.list(principal.tenant)
     return as_json({"runbooks": [runbook_json(runbook) for runbook in runbooks]})
 

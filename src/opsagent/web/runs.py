@@ -29,7 +29,7 @@ _EVENTS_AT_ONCE = 500
 
 
 class Listing(BaseModel):
-    """What every list takes: `cursor` is the `nextCursor` of the page before; `lastKey` is S0's name for it."""
+    """What every list takes: `cursor` is the `nextCursor` of the page before; `lastKey` is another name for it."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
 

@@ -16,7 +16,7 @@ from opsagent.domain.priority import Priority
 from opsagent.domain.ticket import Signal, SignalStatus, TicketStatus
 from opsagent.errors import IdempotencyMismatch
 from opsagent.ports.stores import Joined
-from opsagent.web import wire
+from opsagent.web import catalogue_wire as wire
 from opsagent.web.auth import Operator, Poster, Reader
 from opsagent.web.bodies import (
     Body,
@@ -103,9 +103,9 @@ async def demo_ticket(request: Request, principal: Poster) -> Response:
     return as_json(ticket_json(ticket), 201, {"Location": f"/api/v1/tickets/{ticket.id}"})
 
 
-@router.get("/demo/tickets", summary="List tickets (S2's address)", responses={200: {"model": wire.TicketList}})
+@router.get("/demo/tickets", summary="List tickets, newest first", responses={200: {"model": wire.TicketList}})
 async def demo_tickets(request: Request, principal: Reader, query: Annotated[TicketFilter, Query()]) -> Response:
-    """The same as the list of tickets."""
+    """The same list at another address."""
     return await list_tickets(request, principal, query)
 
 

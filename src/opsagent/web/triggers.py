@@ -59,8 +59,7 @@ class ApiTrigger(Body):
 async def trigger_api(request: Request, principal: Poster) -> Response:
     """The run is stored when this answers, and a worker is on its way.
 
-    202 and not 200: nothing has been done yet. The source documents ask for `{runId}` and name no status for this
-    route (200 is Slack's demand, for Slack's).
+    202 and not 200, because nothing has been done yet; whoever waits for the end watches `links.events`.
     """
     body = await read_json(request, ApiTrigger)
     trigger = Trigger(

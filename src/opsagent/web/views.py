@@ -33,7 +33,7 @@ def iso_or_none(at: float | None) -> str | None:
 
 
 def host_of(url: str) -> str:
-    """Only where an answer goes: the address itself may be a secret (a Slack response_url is one)."""
+    """Only where an answer goes: the address itself may be a secret (a chat's reply address is one)."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:

@@ -204,3 +204,18 @@ async def test_a_changed_or_missing_line_is_noticed(stores: Stores, nouns: Nouns
     assert first_broken(key, entries[:2] + entries[3:]) == entries[3]
     forged = replace(entries[2], actor="somebody else")
     assert first_broken(key, [*entries[:2], forged, *entries[3:]]) == forged
+
+
+async def test_what_no_store_can_keep_is_refused_in_words(stores: Stores, nouns: Nouns) -> None:
+    for call in (
+        stores.runs.get("acme", "\ud800"),
+        stores.runbooks.get("acme", "\ud800"),
+        stores.journal.events("acme", "x", after=10**30),
+        stores.control.request_cancel("acme", "\ud800", "p"),
+        stores.audit.append([nouns.entry(detail={"why": "\ud800"})]),
+        stores.notices.add([nouns.notice(body="\ud800")]),
+    ):
+        with pytest.raises(InputError) as caught:
+            await call
+        assert caught.value.fix
+    await stores.runs.create(nouns.run())

@@ -101,13 +101,9 @@ class Fts5Index:
         with self._tenant(tenant) as database:
             if database.execute("SELECT revision FROM state").fetchone() == (revision,):
                 return
-            database.execute("BEGIN IMMEDIATE")
-            try:
+            with database:  # commits, or rolls back whatever happens
+                database.execute("BEGIN IMMEDIATE")
                 _fill(database, revision, runbooks)
-            except BaseException:
-                database.execute("ROLLBACK")
-                raise
-            database.execute("COMMIT")
 
     def _search(self, tenant: str, query: str, limit: int) -> Found:
         shown = query[:MAX_QUERY_CHARS]

@@ -18,11 +18,10 @@ from opsagent.ports.stores import EffectClaim, Lease
 PENDING = ApprovalStatus.PENDING.value
 
 
-def fetch(connection: Connection, tenant: str, approval_id: str) -> Approval:
+def fetch(connection: Connection, tenant: str, approval_id: str, *, lock: bool = False) -> Approval:
     """One question, its row locked until the transaction ends where the database has row locks. NotFound."""
-    body = connection.execute(
-        select(approvals.c.body).where(approvals.c.tenant == tenant, approvals.c.id == approval_id).with_for_update()
-    ).scalar_one_or_none()
+    query = select(approvals.c.body).where(approvals.c.tenant == tenant, approvals.c.id == approval_id)
+    body = connection.execute(query.with_for_update() if lock else query).scalar_one_or_none()
     if body is None:
         raise NotFound(f"There is no approval {approval_id}.", fix="List the pending approvals.")
     return decode(Approval, body)
@@ -49,7 +48,7 @@ def withdraw_pending(connection: Connection, tenant: str, run_id: str) -> None:
 def use_approval(connection: Connection, lease: Lease, claim: EffectClaim, now: float) -> None:
     """Spend the claim's approval on it. ApprovalMismatch (an unknown one too), -Expired, -Used, -Decided."""
     try:
-        question = fetch(connection, lease.tenant, claim.approval_id)
+        question = fetch(connection, lease.tenant, claim.approval_id, lock=True)
     except NotFound as error:
         raise ApprovalMismatch("There is no such approval.", fix="Propose the step again to ask again.") from error
     used = question.use(run_id=lease.run_id, step_id=claim.step_id, attempt=claim.attempt, digest=claim.digest, now=now)

@@ -63,7 +63,7 @@ class SqlApprovals:
 
         def work(connection: Connection) -> Approval:
             now = self._clock.now()
-            question = fetch(connection, tenant, approval_id)
+            question = fetch(connection, tenant, approval_id, lock=True)
             if digest and digest != question.digest:
                 raise ApprovalMismatch(
                     "The question is about another command than the one you saw.",

@@ -95,9 +95,7 @@ def _refuse_sandbox(name: str) -> None:
 
 
 def _row(sql: SqlConnection, tenant: str, name: str) -> Any:
-    return sql.execute(
-        select(connections).where(connections.c.tenant == tenant, connections.c.name == name).with_for_update()
-    ).first()
+    return sql.execute(select(connections).where(connections.c.tenant == tenant, connections.c.name == name)).first()
 
 
 def _find(sql: SqlConnection, tenant: str, name: str) -> Connection:

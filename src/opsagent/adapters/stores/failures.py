@@ -6,9 +6,9 @@ import errno
 import sqlite3
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from opsagent.errors import StoreUnavailable
+from opsagent.errors import ConflictError, InputError, StoreUnavailable
 
 _NOTHING_KEPT = "Nothing of this request was stored."
 _FULL = ("The disk of the data folder is full", "Free some space; no restart is needed.")
@@ -66,6 +66,21 @@ def unavailable(error: BaseException, where: Path | None = None) -> StoreUnavail
         what, fix = _FULL if full else (f"The data folder cannot be used: {original.strerror}", _OTHER[1])
         return StoreUnavailable(f"{what}{place}. {_NOTHING_KEPT}", fix=fix)
     return None
+
+
+def explained(error: Exception, where: Path | None = None) -> Exception:
+    """The error a caller gets for one that a store's work raised: ours as they are, the database's in words."""
+    if isinstance(error, IntegrityError):
+        found: Exception = ConflictError(
+            f"It exists already, or contradicts what is stored ({error.orig}).", fix="Look at what is stored."
+        )
+    elif isinstance(error, (UnicodeEncodeError, OverflowError)):
+        found = InputError("A text or number of this request cannot be kept or looked for.", fix="Correct the request.")
+    else:
+        found = unavailable(error, where) or error
+    if found is not error:
+        found.__cause__ = error
+    return found
 
 
 def gone(where: Path) -> StoreUnavailable:

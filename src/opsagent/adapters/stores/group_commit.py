@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
 
 from opsagent.adapters.failpoints import Failpoints
 from opsagent.adapters.stores.engine import Work
-from opsagent.adapters.stores.failures import unavailable
-from opsagent.errors import ConflictError, StoreUnavailable
+from opsagent.adapters.stores.failures import explained
+from opsagent.errors import StoreUnavailable
 
 T = TypeVar("T")
 MAX_BATCH = 256  # bounds how long the first of a batch waits: about 50 ms at 0.2 ms a job
@@ -89,7 +88,7 @@ class GroupCommit:
         try:
             connection = self._connect()
         except Exception as error:  # noqa: BLE001 - the edge of a thread: whatever it is, `start` raises it
-            loop.call_soon_threadsafe(_fail, ready, unavailable(error) or error)
+            loop.call_soon_threadsafe(_fail, ready, explained(error))
             return
         loop.call_soon_threadsafe(_finish, ready, None)
         try:
@@ -120,7 +119,7 @@ class GroupCommit:
         try:
             self._transact(batch, connection)
         except Exception as error:  # noqa: BLE001 - the edge of a thread: every caller must get an answer
-            failure = unavailable(error) or error
+            failure = explained(error)
             for job in batch:
                 job.error = failure
         by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
@@ -153,23 +152,13 @@ class GroupCommit:
             if not driver.in_transaction:
                 raise  # SQLite gave up everything (disk full, I/O error), so nobody may hear of success
             driver.execute("ROLLBACK TO job")
-            job.error = _explained(error)
+            job.error = explained(error)
         driver.execute("RELEASE job")
 
     def _hit(self, batch: Sequence[_Job], place: str) -> None:
         if self._failpoints is not None:
             for job in batch:
                 self._failpoints.hit(f"{job.name}.{place}")
-
-
-def _explained(error: Exception) -> Exception:
-    if isinstance(error, IntegrityError):
-        conflict = ConflictError(
-            f"It exists already, or contradicts what is stored ({error.orig}).", fix="Look at what is stored."
-        )
-        conflict.__cause__ = error
-        return conflict
-    return unavailable(error) or error
 
 
 def _answer(jobs: Sequence[_Job]) -> None:

@@ -95,9 +95,7 @@ class SqlRunbooks:
 
 
 def _row(connection: Connection, tenant: str, runbook_id: str) -> Any:
-    return connection.execute(
-        select(runbooks).where(runbooks.c.tenant == tenant, runbooks.c.id == runbook_id).with_for_update()
-    ).first()
+    return connection.execute(select(runbooks).where(runbooks.c.tenant == tenant, runbooks.c.id == runbook_id)).first()
 
 
 def _find(connection: Connection, tenant: str, wanted: str, version: str) -> Runbook:

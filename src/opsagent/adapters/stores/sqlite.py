@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 from opsagent.adapters.failpoints import Failpoints
 from opsagent.adapters.stores.assemble import assemble
 from opsagent.adapters.stores.engine import Work
-from opsagent.adapters.stores.failures import gone, unavailable
+from opsagent.adapters.stores.failures import explained, gone
 from opsagent.adapters.stores.folder import Ownership, alone, make_audit_key, make_private, read_audit_key
 from opsagent.adapters.stores.group_commit import GroupCommit
 from opsagent.adapters.stores.migrate import migrate
@@ -110,7 +110,7 @@ class SqliteEngine:
             raise
         except (OSError, sqlite3.Error, sqlalchemy.exc.SQLAlchemyError) as error:
             self._ownership.release()
-            raise unavailable(error, folder) or error from error
+            raise explained(error, folder) from error
 
     def _connect_writer(self) -> Connection:
         connection = _engine(self._path, self._config.busy_s, "BEGIN IMMEDIATE").connect()
@@ -136,8 +136,8 @@ class SqliteEngine:
                 self._reading.append(connection)
             with connection.begin():
                 return work(connection)
-        except sqlalchemy.exc.DBAPIError as error:
-            raise unavailable(error, self._path) or error from error
+        except (sqlalchemy.exc.DBAPIError, UnicodeEncodeError, OverflowError) as error:
+            raise explained(error, self._path) from error
 
     def _check(self) -> None:
         """Refuse to write into a file that is no longer under its name: SQLite itself would not notice."""

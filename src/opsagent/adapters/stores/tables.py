@@ -7,8 +7,7 @@ compares the two.
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text
-from sqlalchemy import text as sql
+from sqlalchemy import Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text, false
 
 metadata = MetaData()
 
@@ -48,7 +47,7 @@ runs = Table(
     Column("ttl", Integer),  # epoch second at which an ended run is deleted
     _count("priority_rank"),
     _time("due_at", optional=True),
-    Column("woken", Boolean, nullable=False, server_default=sql("0")),  # due_at was set by a person: no save moves it
+    Column("woken", Boolean, nullable=False, server_default=false()),  # due_at was set by a person: no save moves it
     _count("fence", "0"),
     Column("lease_worker", Text),
     _time("lease_until", optional=True),

@@ -41,8 +41,13 @@ async def _stoppable(*, yes: bool, keep: bool) -> Exit:
     teller = Teller()
     story = Story(folders=Folders.make(), teller=teller, ask=yes_to_all(teller) if yes else at_the_terminal, keep=keep)
     playing = asyncio.ensure_future(story.play())
+
+    def stop() -> None:
+        teller.now("stopping: what runs now is brought to its end (once more: at once)")
+        playing.cancel()
+
     for number in ENDINGS:
-        loop.add_signal_handler(number, playing.cancel)
+        loop.add_signal_handler(number, stop)
     try:
         return await playing
     except asyncio.CancelledError:

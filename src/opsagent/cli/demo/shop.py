@@ -66,9 +66,13 @@ class Facts:
 
 @dataclass(slots=True, kw_only=True)
 class Shop:
-    """The shop in `folder`. `start` makes everything and starts its supervisor; `close` ends all of it."""
+    """The shop in `folder`. `start` makes everything and starts its supervisor; `close` ends all of it.
+
+    `scratch` is what the supervisor removes at its end, so that it goes even when this process is killed.
+    """
 
     folder: Path
+    scratch: Path
     clock: Clock
     port: int = field(default_factory=free_port)
     _children: list[asyncio.subprocess.Process] = field(default_factory=list)
@@ -124,7 +128,7 @@ class Shop:
         democtl.install(self.folder, sys.executable)
         argv = program("service", "--port", str(self.port), "--config", str(self.config))
         argv += ("--data", str(self.data), "--log", str(self.log))
-        control = ("--name", SERVICE, "--control", str(self.folder / "control"), "--scratch", str(self.folder))
+        control = ("--name", SERVICE, "--control", str(self.folder / "control"), "--scratch", str(self.scratch))
         await self.run_beside("supervisor", *control, "--", *argv)
         if not await self.until_healthy(START_S):
             raise UnavailableError(

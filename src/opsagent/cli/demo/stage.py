@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import secrets
+import shlex
 import shutil
 import socket
 import tempfile
@@ -136,9 +138,11 @@ def demo_settings(folders: Folders, policy: Path) -> Settings:
 async def set_stage(folders: Folders) -> AsyncIterator[Stage]:
     """Bring everything up; at the end, whatever the reason, take all of it down and remove the scratch folder."""
     policy = folders.scratch / "policy.yaml"
-    policy.write_text(_packaged("policy.yaml", folders.shop / "democtl"), "utf-8")
+    policy.write_text(
+        _packaged("policy.yaml", json.dumps(WRITTEN_FOR), json.dumps(str(folders.shop / "democtl"))), "utf-8"
+    )
     app = build(demo_settings(folders, policy))
-    shop = Shop(folder=folders.shop, clock=app.clock)
+    shop = Shop(folder=folders.shop, scratch=folders.scratch, clock=app.clock)
     try:
         await shop.start()
         async with app, _serving(app) as url:
@@ -164,14 +168,13 @@ async def _register(stage: Stage) -> None:
         hosts=(f"127.0.0.1:{stage.shop.port}",),
     )
     await stage.app.stores.connections.put(connection, who.id)
-    await agent.add_runbook(who, _packaged("shop.md", stage.shop.democtl), "shop.md")
+    await agent.add_runbook(who, _packaged("shop.md", WRITTEN_FOR, shlex.quote(str(stage.shop.democtl))), "shop.md")
     await agent.switch(who, "acting", on=True)
 
 
-def _packaged(name: str, democtl: Path) -> str:
-    """A file of the package, with the real place of democtl in it."""
-    text = files("opsagent.cli.demo").joinpath(name).read_text("utf-8")
-    return text.replace(WRITTEN_FOR, str(democtl))
+def _packaged(name: str, written: str, real: str) -> str:
+    """A file of the package with the real place of democtl in it, quoted as that file wants it."""
+    return files("opsagent.cli.demo").joinpath(name).read_text("utf-8").replace(written, real)
 
 
 class _Server(uvicorn.Server):

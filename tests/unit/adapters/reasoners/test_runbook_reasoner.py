@@ -63,8 +63,8 @@ def situation(*steps: Step, run: Run = RUN, **more: object) -> Situation:
 def journaled(name: str, status: StepStatus, number: int = 1, stdout: str = "", exit_code: int = 0) -> Step:
     template = RUNBOOK.step(name)
     return Step(
-        id=f"r.{number}", run_id="r", tenant="t", number=number, name=name, phase=template.phase, expect=template.expect,
-        command=Command(executor="shell", text=template.text, connection_id="c"), status=status,
+        id=f"r.{number}", run_id="r", tenant="t", number=number, name=name, phase=template.phase,
+        expect=template.expect, command=Command(executor="shell", text=template.text, connection_id="c"), status=status,
         outcome=Outcome(exit_code=exit_code, stdout=stdout),
     )  # fmt: skip
 

@@ -35,7 +35,7 @@ def nouns(clock: ManualClock, ids: SeededIds) -> Nouns:
 
 @pytest.fixture
 async def stores(tmp_path: Path, clock: ManualClock, ids: SeededIds) -> AsyncIterator[Stores]:
-    opened = open_sqlite(SqliteConfig(folder=tmp_path, busy_s=0.2), clock, ids)
+    opened = open_sqlite(SqliteConfig(folder=tmp_path, busy_s=0.2, readers=1), clock, ids)
     await opened.housekeeping.open()
     yield opened
     await opened.housekeeping.close()

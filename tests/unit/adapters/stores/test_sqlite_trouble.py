@@ -35,9 +35,13 @@ async def limit_pages(stores: Stores, pages: int) -> None:
 async def test_a_full_disk_refuses_keeps_and_recovers(stores: Stores, nouns: Nouns) -> None:
     await limit_pages(stores, 1)  # the least it takes is the present size
     kept: list[Run] = []
-    with pytest.raises(StoreUnavailable, match="full") as caught:
+
+    async def fill() -> None:
         while True:
             kept.append(await stores.runs.create(nouns.run(task="x" * 5000)))
+
+    with pytest.raises(StoreUnavailable, match="full") as caught:
+        await fill()
     assert "Free some space" in caught.value.fix
     many = await asyncio.gather(
         *[stores.runs.create(nouns.run(task="x" * 5000)) for _ in range(30)], return_exceptions=True

@@ -38,7 +38,7 @@ def running(pid):
 
 @pytest.fixture
 async def shop(tmp_path):
-    one = Shop(folder=tmp_path / "shop", clock=SystemClock())
+    one = Shop(folder=tmp_path / "shop", scratch=tmp_path / "shop", clock=SystemClock())
     one.folder.mkdir()
     await one.start()
     yield one
@@ -139,7 +139,7 @@ import asyncio, pathlib, sys
 from opsagent.adapters.clock import SystemClock
 from opsagent.cli.demo.shop import Shop
 async def main():
-    shop = Shop(folder=pathlib.Path({str(folder)!r}), clock=SystemClock())
+    shop = Shop(folder=pathlib.Path({str(folder)!r}), scratch=pathlib.Path({str(folder)!r}), clock=SystemClock())
     await shop.start()
     print(shop._children[0].pid, (await shop.ctl("status"))["pid"], flush=True)
     await asyncio.sleep(60)

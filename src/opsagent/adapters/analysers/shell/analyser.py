@@ -100,6 +100,14 @@ class ShellAnalyser:
         walk = Walk(self._tables, findings, parsed)
         try:
             walk.run(tree)
+            if len(findings.folders) > 1 or findings.folders != [
+                folder
+            ]:  # a function or loop may run after a later `cd`
+                findings = Findings(
+                    self._tables, self._config.protected, folder, folders=findings.folders, settled=True
+                )
+                walk = Walk(self._tables, findings, parsed)
+                walk.run(tree)
         except RecursionError:
             findings.unknown("it is nested too deeply to read")
         return findings.manifest(), tuple(walk.missing)

@@ -12,6 +12,9 @@ from opsagent.domain.command_table import CommandTable, Option
 _NUMERIC = re.compile(r"[-+][0-9]+[kKmMgGbc]?")
 
 
+_ENVIRONMENT = Option(secret="shows the environment")  # noqa: S106 - words, not a password
+
+
 @dataclass(slots=True)
 class Placed:
     """`options` as (as written, table entry, value); `given` their names; `positional` the rest, in order."""
@@ -30,44 +33,40 @@ class Placed:
 def place(table: CommandTable, words: Sequence[Word]) -> Placed:
     """Split a command's words. With sub-commands or a wrapped command, everything after the first word is left alone."""
     placed = Placed()
-    stops = bool(table.subcommands) or table.wrap is not None
-    skips = table.skips if table.wrap is not None else 0
     rest = list(words)
     if table.style == "none":
         placed.positional = rest
         return placed
-    if table.letters and rest and (text := rest[0].text) is not None and not text.startswith("-"):
-        if text and all(letter in table.letters + table.secret_letters for letter in text):
-            _letters(table, text, placed)
-            rest = rest[1:]
-    while rest:
+    text = rest[0].text if rest else None
+    if table.letters and text and set(text) <= set(table.letters + table.secret_letters):
+        _letters(table, text, placed)
+        rest = rest[1:]
+    # Where options end: after the wrapped command's own words, at the sub-command, at the first argument, or never.
+    if table.wrap is not None:
+        limit = table.skips + 1
+    else:
+        limit = 1 if table.subcommands or table.style == "leading" else len(rest) + 1
+    while rest and len(placed.positional) < limit:
         word = rest.pop(0)
-        text = word.text
-        if table.style == "leading" and placed.positional:  # options only stand before the first argument
-            placed.positional.extend([word, *rest])
+        if word.text == "--":
             break
-        if text == "--":
-            placed.positional.extend(rest)
-            break
-        if text is None and word.may_be_option and not _harmless(table, word):
-            placed.problems.append(f"{word.shown} could turn into an option")
-            placed.positional.append(word)
-        elif (
-            text is not None
-            and len(text) > 1
-            and (text.startswith("-") or (table.numeric and _NUMERIC.fullmatch(text)))
-        ):
-            _option(table, text, rest, placed)
-        elif text is not None and (key := _key(table, text)):
-            placed.add(*key)
-        else:
-            placed.positional.append(word)
-            if stops:
-                if skips == 0:
-                    placed.positional.extend(rest)
-                    break
-                skips -= 1
+        _word(table, word, rest, placed)
+    placed.positional.extend(rest)
     return placed
+
+
+def _word(table: CommandTable, word: Word, rest: list[Word], placed: Placed) -> None:
+    text = word.text
+    if text is None:
+        if word.may_be_option and not _harmless(table, word):
+            placed.problems.append(f"{word.shown} could turn into an option")
+        placed.positional.append(word)
+    elif len(text) > 1 and (text.startswith("-") or (table.numeric and _NUMERIC.fullmatch(text))):
+        _option(table, text, rest, placed)
+    elif key := _key(table, text):
+        placed.add(*key)
+    else:
+        placed.positional.append(word)
 
 
 def _harmless(table: CommandTable, word: Word) -> bool:
@@ -80,7 +79,7 @@ def _letters(table: CommandTable, text: str, placed: Placed) -> None:
     for letter in text:
         option = table.options.get("-" + letter, Option())
         if letter in table.secret_letters:
-            placed.add(letter, Option(secret="shows the environment"), None)
+            placed.add(letter, _ENVIRONMENT, None)
         elif option.effect:
             placed.add(letter, option, None)
         else:
@@ -122,6 +121,10 @@ def _value(name: str, option: Option, rest: list[Word], placed: Placed) -> None:
         placed.problems.append(f"the option {name} lacks its value")
         return
     value = rest.pop(0)
+    text = value.text
+    if text is not None and len(text) > 1 and text.startswith("-") and not _NUMERIC.fullmatch(text):
+        # Some options take a value only sometimes: what looks like an option may be one.
+        placed.problems.append(f"{text} after {name} may be an option")
     if value.many:
         placed.problems.append(f"the value of {name} may become several words: quote it")
     placed.add(name, option, value)

@@ -26,6 +26,7 @@ class Walker(Protocol):
     loops: int
     feeds: dict[int, Node]
     quiet: set[int]
+    defined: set[str]
 
     def call(self, words: Sequence[Word], node: Node | None = None) -> None:
         """List and classify another command."""
@@ -63,7 +64,7 @@ class Classifier:
         if name is None:
             findings.unknown(f"the name of a command is not written out: {words[0].shown}")
             return
-        if name in self.walker.scope.functions:
+        if node is not None and name in self.walker.defined:
             return  # its body is walked where it is declared; a name that hides a command is refused there
         table = self._find(name)
         if table is not None:
@@ -141,8 +142,8 @@ class Classifier:
     def _subcommand(self, call: Call, depth: int) -> None:
         findings = self.walker.findings
         if not call.placed.positional:
-            if call.table.required and not call.placed.given & call.table.required:
-                findings.unknown(f"{call.title} alone is not known to only read")
+            if not call.table.alone and not call.placed.given & call.table.required:
+                findings.unknown(f"{call.title} without a sub-command is not known to only read")
             return
         first, *rest = call.placed.positional
         name = first.text

@@ -13,7 +13,7 @@ from opsagent.domain.command_table import Kind
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+\]?")
 _URL = re.compile(
-    r"(?:(?P<scheme>[a-z]+)://)?(?P<host>[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]{1,5})?(?P<rest>[/?#].*)?",
+    r"(?:(?P<scheme>[a-z]+)://)?(?P<host>[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]{1,5})?(?P<rest>[/?#][^\x00-\x20\x7f]*)?",
     re.DOTALL,
 )
 
@@ -85,7 +85,7 @@ def _url(findings: Findings, word: Word) -> list[str]:
         match = _URL.fullmatch(one)
         if match is None or (match["scheme"] or "http") not in {"http", "https"}:
             return [f"cannot tell what is contacted: {word.shown}"]
-        if any(character in one for character in "{}\\") or (word.unknown and word.many):
+        if any(character in one for character in "{}\\") or word.unknown:
             return [f"the address may become several: {word.shown}"]
         port = match["port"] or (":443" if match["scheme"] == "https" else ":80")
         findings.contacts[match["host"].lower() + port] = None

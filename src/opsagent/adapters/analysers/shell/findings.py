@@ -38,10 +38,11 @@ class Findings:
     unknowns: dict[str, None] = field(default_factory=dict)
     reversible: list[bool | None] = field(default_factory=list)
     privileged: bool = False
-    folders: list[str] = field(init=False)
+    folders: list[str] = field(default_factory=list)
+    settled: bool = False  # every folder the script can stand in is known: a second pass
 
     def __post_init__(self) -> None:
-        self.folders = [self.folder]
+        self.folders = self.folders or [self.folder]
 
     # -- verdict words -------------------------------------------------------------------------------------------
 
@@ -65,7 +66,9 @@ class Findings:
     # -- paths ---------------------------------------------------------------------------------------------------
 
     def enter(self, word: Word) -> None:
-        """The script changes its folder; later relative paths may start there."""
+        """The script changes its folder; relative paths may start there."""
+        if self.settled:
+            return
         if word.unknown or word.many:
             self.folders = [ANY]
             return
@@ -112,7 +115,10 @@ class Findings:
 
     def delete(self, word: Word, *, tree: bool = False) -> None:
         """A path that is removed."""
-        for one in word.alternatives:
+        for written in word.alternatives:
+            root, below, _ = written.partition("/" + BELOW)
+            one = (root or "/") if below else written
+            tree = tree or bool(below)
             for where in self._placed(one):
                 _keep(self.deletes, shown(where))
             self.effect(f"deletes {shown(one)}" + (" and everything below it" if tree else ""), reversible=False)

@@ -31,7 +31,8 @@ def candidates(path: str, folders: Iterable[str]) -> list[str]:
     found: dict[str, None] = {}
     for folder in folders:
         joined = posixpath.join(folder, path) if folder and not path.startswith("~") else path
-        found[_normal(joined)] = None
+        clean = _normal(joined)
+        found["./" + clean if clean.startswith(BELOW) else clean] = None
     return list(found)
 
 
@@ -52,7 +53,7 @@ def _normal(path: str) -> str:
     if ".." in parts:
         last = len(parts) - 1 - parts[::-1].index("..")
         rest = [part for part in parts[last + 1 :] if part not in {"", "."}]
-        return "/" + "/".join([ANY, *rest]) if rest else "/" + ANY
+        return "/".join([ANY, *rest]) if rest else ANY
     rest = [part for part in parts if part not in {"", "."}]
     return ("/" if path.startswith("/") else "") + "/".join(rest)
 

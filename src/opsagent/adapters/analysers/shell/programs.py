@@ -21,38 +21,71 @@ _AWK_REFUSED = {
 }
 
 
+class _AwkReader:
+    """Reads one awk program token by token, as awk's own grammar tells a division from a pattern."""
+
+    def __init__(self, program: str) -> None:
+        self.program = program
+        self.at = 0
+        self.previous = ""
+        self.after_operand = False
+        self.depth = 0
+        self.printing: int | None = None  # the depth at which the present print statement began
+        self.reveals = ""
+
+    def read(self) -> str:
+        while self.at < len(self.program):
+            if problem := self._slash() if self.program[self.at] == "/" and not self.after_operand else self._token():
+                return problem
+        return ""
+
+    def _slash(self) -> str:
+        match = _AWK_REGEX.match(self.program, self.at)
+        if match is None or self.previous in {"++", "--"}:
+            return "its awk program was not understood (a slash)"
+        self.at, self.previous, self.after_operand = match.end(), "/", True
+        return ""
+
+    def _token(self) -> str:
+        match = _AWK_TOKEN.match(self.program, self.at)
+        if match is None:
+            return f"its awk program was not understood near {self.program[self.at : self.at + 10]!r}"
+        self.at, kind, text = match.end(), match.lastgroup, match[0]
+        if kind in {"space", "newline"}:
+            return ""
+        if kind == "name" and text in _AWK_REFUSED:
+            return _AWK_REFUSED[text]
+        if text == "ENVIRON":
+            self.reveals = "shows the environment (awk ENVIRON)"
+        self.previous = text
+        self.after_operand = (
+            kind in {"number", "name", "string"} or text in {")", "]", "$"}
+        ) and text not in _AWK_WORDS
+        return self._statement(text)
+
+    def _statement(self, text: str) -> str:
+        """Pipes, calls by name, and `>` after print are where awk leaves reading."""
+        if text == "@":
+            return "its awk program loads or calls something by name (@)"
+        if text in {"|", "&"}:
+            return "its awk program starts commands (a pipe)"
+        if text in {"print", "printf"}:
+            self.printing = self.depth
+        elif text in {">", ">>"} and self.printing is not None and self.depth <= self.printing:
+            return "its awk program writes to a file"
+        elif text in {";", "}"}:
+            self.printing = None
+        self.depth += (text in {"(", "["}) - (text in {")", "]"})
+        return ""
+
+
+_AWK_WORDS = frozenset({"print", "printf", "return", "in", "case"})  # a pattern, not a division, follows these
+
+
 def awk_problem(program: str) -> tuple[str, str]:
     """(why it is not proven to read, what it reveals), each empty when there is nothing to say."""
-    position, previous, previous_kind, printing, depth, reveals = 0, "", "", -1, 0, ""
-    while position < len(program):
-        operand = previous_kind in {"number", "name", "string"} or previous in {")", "]", "$"}
-        if program[position] == "/" and not (operand and previous not in {"print", "printf", "return", "in", "case"}):
-            if previous in {"++", "--"} or not (match := _AWK_REGEX.match(program, position)):
-                return "its awk program was not understood (a slash)", reveals
-            position, previous, previous_kind = match.end(), "/", "string"
-            continue
-        if not (match := _AWK_TOKEN.match(program, position)):
-            return f"its awk program was not understood near {program[position : position + 10]!r}", reveals
-        position, kind, token = match.end(), match.lastgroup or "", match[0]
-        if kind in {"space", "newline"}:
-            continue
-        if kind == "name" and token in _AWK_REFUSED:
-            return _AWK_REFUSED[token], reveals
-        if token == "ENVIRON":
-            reveals = "shows the environment (awk ENVIRON)"
-        if token == "@":
-            return "its awk program loads or calls something by name (@)", reveals
-        if token == "|" or token == "&":
-            return "its awk program starts commands (a pipe)", reveals
-        if token in {"print", "printf"}:
-            printing = depth
-        elif token in {">", ">>"} and printing >= 0 and depth <= printing:
-            return "its awk program writes to a file", reveals
-        elif token in {";", "}"}:
-            printing = -1
-        depth += (token in {"(", "["}) - (token in {")", "]"})
-        previous, previous_kind = token, kind
-    return "", reveals
+    reader = _AwkReader(program)
+    return reader.read(), reader.reveals
 
 
 _SED_ADDRESS = re.compile(r"(?:[0-9]+(?:~[0-9]+)?|\$)")
@@ -60,6 +93,13 @@ _SED_SECOND = re.compile(r"[+~][0-9]+")
 _SED_FLAGS = re.compile(r"[gpiImM0-9]*")
 _SED_PLAIN = frozenset("pPdD=nNgGhHxlzF")
 _SED_BRACKETS = re.compile(r"\\.|\[\^?\]?[^\]]*\]", re.DOTALL)
+_SED_REFUSED = {
+    "w": "its sed script writes to a file",
+    "W": "its sed script writes to a file",
+    "e": "its sed script starts commands",
+    "r": "its sed script reads another file",
+    "R": "its sed script reads another file",
+}
 _BLANKS = " \t\n;"
 
 
@@ -135,43 +175,37 @@ class _SedReader:
         if self.problem:
             return
         command = self._take()
-        if command in _SED_PLAIN or command == "{":
-            if command != "{":
-                self._end()
+        if command == "{":
+            return
+        if command in _SED_PLAIN:
+            self._end()
         elif command in {"q", "Q", "l"}:
             self._skip(" \t0123456789")
             self._end()
-        elif command == "s":
-            delimiter = self._take()
-            self._delimited(delimiter)
-            self._delimited(delimiter)
-            if match := _SED_FLAGS.match(self.script, self.at):
-                self.at = match.end()
-            self._end()
-        elif command == "y":
-            delimiter = self._take()
-            self._delimited(delimiter)
-            self._delimited(delimiter)
-            self._end()
+        elif command in {"s", "y"}:
+            self._replacement(command)
         elif command in {"b", "t", "T", ":"}:
             while self.at < len(self.script) and self.script[self.at] not in ";\n}":
                 self.at += 1
         else:
-            words = {
-                "w": "its sed script writes to a file",
-                "W": "its sed script writes to a file",
-                "e": "its sed script starts commands",
-                "r": "its sed script reads another file",
-                "R": "its sed script reads another file",
-            }
-            self._refuse(words.get(command, f"its sed script was not understood near {command!r}"))
+            self._refuse(_SED_REFUSED.get(command, f"its sed script was not understood near {command!r}"))
+
+    def _replacement(self, command: str) -> None:
+        delimiter = self._take()
+        if delimiter in {"", "\\", "\n"}:
+            self._refuse("its sed script was not understood (a delimiter)")
+            return
+        self._delimited(delimiter)
+        self._delimited(delimiter)
+        if command == "s" and (match := _SED_FLAGS.match(self.script, self.at)):
+            self.at = match.end()
+        self._end()
 
     def _end(self) -> None:
         self._skip(" \t")
         following = self.script[self.at : self.at + 1]
         if following and following not in ";\n}#":
-            words = {"w": "its sed script writes to a file", "e": "its sed script starts commands"}
-            self._refuse(words.get(following, f"its sed script was not understood near {following!r}"))
+            self._refuse(_SED_REFUSED.get(following, f"its sed script was not understood near {following!r}"))
         if following == "#":
             while self.at < len(self.script) and self.script[self.at] != "\n":
                 self.at += 1

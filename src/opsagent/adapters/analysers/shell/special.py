@@ -135,11 +135,16 @@ def _host_port(walker: Walker, call: Call) -> None:
 
 
 def _grep(walker: Walker, call: Call) -> None:
-    """Without a file, a recursive search reads everything below the current folder."""
+    """The first word is the pattern unless an option gave it; without a file, a recursive search reads the folder."""
     recursive = call.title == "rg" or call.placed.given & {"-r", "-R", "--recursive", "--dereference-recursive"}
-    patterns = 0 if call.placed.given & {"-e", "--regexp", "-f", "--file"} else 1
-    if recursive and len(call.placed.positional) <= patterns:
-        apply_kind(walker.findings, Kind.TREE, Word((".",)))
+    words = call.placed.positional
+    given = call.placed.given & {"-e", "--regexp", "-f", "--file"} or (words and words[0].many)
+    files = words if given else words[1:]
+    kind = Kind.TREE if recursive else Kind.READ
+    for word in files:
+        apply_kind(walker.findings, kind, word)
+    if recursive and not files:
+        apply_kind(walker.findings, kind, Word((".",)))
 
 
 def _quiet(walker: Walker, call: Call) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -20,13 +20,26 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SH_DIFFERS = re.compile(
     r"\(\(|\[\[|\$'|&>|\|&|<\(|>\(|\bfunction\b|<<<|\$\["
 )  # bash and other shells read these apart
+_POSITIONS = frozenset({"Pos", "End", "ValuePos", "ValueEnd", "Position", "OpPos"})
 _READ_OPS = frozenset({"<"})
 _WRITE_OPS = frozenset({">", ">>", ">|", "<>", "&>", "&>>"})
-_CHILD_KINDS = frozenset(
-    "CallExpr BinaryCmd Block Subshell IfClause WhileClause ForClause CaseClause FuncDecl TimeClause TestClause ArithmCmd "
-    "LetClause DeclClause CoprocClause WordIter CStyleLoop Lit SglQuoted DblQuoted ParamExp CmdSubst ProcSubst ArithmExp "
-    "ExtGlob Word BinaryTest UnaryTest ParenTest BinaryArithm UnaryArithm ParenArithm File".split()
+_KINDS = frozenset(
+    """ArithmCmd ArithmExp BinaryArithm BinaryCmd BinaryTest Block CStyleLoop CallExpr CaseClause CmdSubst CoprocClause
+    DblQuoted DeclClause ExtGlob File ForClause FuncDecl IfClause LetClause Lit ParamExp ParenArithm ParenTest ProcSubst
+    SglQuoted Subshell TestClause TimeClause UnaryArithm UnaryTest WhileClause Word WordIter""".split()
 )
+_UNKNOWN_KINDS = {
+    "CoprocClause": "it starts a coprocess",
+    "ExtGlob": "it uses an extended glob, which may hide a command",
+}
+_ARITHMETIC_KEYS = {
+    "LetClause": ("Exprs",),
+    "ArithmCmd": ("X",),
+    "ArithmExp": ("X",),
+    "CStyleLoop": ("Init", "Cond", "Post"),
+}
+_ASSIGNING = frozenset({"=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>=", "**=", "++", "--"})
+_NAMING_BUILTINS = frozenset({"read", "mapfile", "readarray", "getopts", "printf", "wait", "unset", "let", "select"})
 
 
 @dataclass(slots=True)
@@ -39,13 +52,23 @@ class Walk:
     missing: dict[str, None] = field(default_factory=dict)
     depth: int = 0
     loops: int = 0
+    defined: set[str] = field(default_factory=set)  # functions that surely exist at this point of the script
     scope: Scope = field(init=False)
     feeds: dict[int, Node] = field(default_factory=dict)
     quiet: set[int] = field(default_factory=set)
     classifier: Classifier = field(init=False)
+    _by_kind: Mapping[str, Callable[[Node], None]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.scope = Scope(self.prints)
+        self._by_kind = {
+            "CallExpr": self._call_expression,
+            "FuncDecl": self._function,
+            "DeclClause": self._declaration,
+            "ParamExp": self._parameter,
+            "BinaryTest": self._test,
+            "UnaryTest": self._test,
+        }
         self.classifier = Classifier(self)
 
     def run(self, statements: Sequence[Node]) -> None:
@@ -54,6 +77,9 @@ class Walk:
             self._collect(statement)
         for statement in statements:
             self._visit(statement)
+            command = statement.get("Cmd") or {}
+            if command.get("Type") == "FuncDecl" and not set(statement) & {"Background", "Negated", "Redirs"}:
+                self.defined.add((command.get("Name") or {}).get("Value", ""))
 
     def script(self, text: str | None, what: str, *, dialect: str = "bash") -> None:
         """A script inside the script: parsed and walked like the one around it."""
@@ -88,9 +114,16 @@ class Walk:
         if isinstance(node, list):
             for one in node:
                 self._collect(one)
-            return
-        if not isinstance(node, dict):
-            return
+        elif isinstance(node, dict):
+            self._collect_values(node)
+            for assign in [*(node.get("Assigns") or []), *_declared(node)]:
+                if name := (assign.get("Name") or {}).get("Value"):
+                    dynamic = assign.get("Array") or assign.get("Append") or assign.get("Index") or assign.get("Naked")
+                    self.scope.assign(name, None if dynamic else assign.get("Value") or {"Parts": []})
+            for child in _children(node):
+                self._collect(child)
+
+    def _collect_values(self, node: Node) -> None:
         kind = node.get("Type")
         if kind == "FuncDecl":
             self.scope.functions.add((node.get("Name") or {}).get("Value", ""))
@@ -99,42 +132,25 @@ class Walk:
                 self.scope.assign(node["Name"]["Value"], item, split=True)
         elif kind == "CallExpr":
             self._collect_builtin(node)
-        elif kind in {"BinaryArithm", "UnaryArithm"} and node.get("Op") in {
-            "=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>=", "**=", "++", "--",
-        }:  # fmt: skip
+        elif kind in {"BinaryArithm", "UnaryArithm"} and node.get("Op") in _ASSIGNING:
             parts = (node.get("X") or {}).get("Parts") or []
             if len(parts) == 1 and parts[0].get("Type") == "Lit":
                 self.scope.assign(parts[0].get("Value", ""), {})
         elif kind == "ParamExp" and (node.get("Exp") or {}).get("Op") in {"=", ":="}:
             self.scope.assign((node.get("Param") or {}).get("Value", ""), None)
-        for assign in [*(node.get("Assigns") or []), *(node.get("Args") or [] if kind == "DeclClause" else [])]:
-            if name := (assign.get("Name") or {}).get("Value"):
-                dynamic = assign.get("Array") or assign.get("Append") or assign.get("Index") or assign.get("Naked")
-                self.scope.assign(name, None if dynamic else assign.get("Value") or {"Parts": []})
-        for key, child in node.items():
-            if isinstance(child, (dict, list)) and not key.endswith("Pos"):
-                self._collect(child)
 
     def _collect_builtin(self, node: Node) -> None:
         """Builtins that set variables: their words name them, so each such name can hold anything."""
         words = [word.text for arg in node.get("Args") or [] for word in self.scope.words(arg)]
         while words and words[0] in {"command", "builtin"}:
             words = words[1:]
-        if words and words[0] in {
-            "read",
-            "mapfile",
-            "readarray",
-            "getopts",
-            "printf",
-            "wait",
-            "unset",
-            "let",
-            "select",
-        }:
+        if words and words[0] in _NAMING_BUILTINS:
             for text in words[1:]:
-                if text and _IDENTIFIER.fullmatch(text):
-                    self.scope.assign(text, None)
-            self.scope.assign("REPLY", None)
+                for start in range(len(text or "")):  # `read -ax` names x
+                    if text and _IDENTIFIER.fullmatch(text[start:]):
+                        self.scope.assign(text[start:], None)
+            for name in ("REPLY", "OPTARG"):
+                self.scope.assign(name, None)
 
     # -- second pass: everything that happens ------------------------------------------------------------------------
 
@@ -146,7 +162,7 @@ class Walk:
         if not isinstance(node, dict):
             return
         kind = node.get("Type", "")
-        if kind and kind not in _CHILD_KINDS:
+        if kind and kind not in _KINDS:
             self.findings.unknown(f"it uses syntax that is not known here ({kind})")
         in_loop = kind in {"ForClause", "WhileClause", "FuncDecl"}
         self.loops += in_loop
@@ -155,50 +171,37 @@ class Walk:
             self.quiet.add(id(node.get("Cmd")))
         for redirect in node.get("Redirs") or []:
             self._redirect(redirect)
-        for key, child in node.items():
-            if isinstance(child, (dict, list)) and not key.endswith("Pos"):
-                self._visit(child)
+        for child in _children(node):
+            self._visit(child)
         self.loops -= in_loop
 
     def _enter(self, kind: str, node: Node) -> None:
-        if kind == "CallExpr":
-            self._call_expression(node)
-        elif kind == "BinaryCmd" and node.get("Op") in {"|", "|&"}:
+        """What each kind of node means by itself; its children are visited whatever it is."""
+        if kind in _UNKNOWN_KINDS:
+            self.findings.unknown(_UNKNOWN_KINDS[kind])
+        elif kind in _ARITHMETIC_KEYS:
+            self._arithmetic([node.get(key) for key in _ARITHMETIC_KEYS[kind]])
+        elif kind == "BinaryCmd":
             self._pipe(node)
-        elif kind == "FuncDecl":
-            self._function(node)
-        elif kind == "DeclClause":
-            self._declaration(node)
-        elif kind == "CoprocClause":
-            self.findings.unknown("it starts a coprocess")
-        elif kind == "ExtGlob":
-            self.findings.unknown("it uses an extended glob, which may hide a command")
-        elif kind == "LetClause":
-            self._arithmetic(node.get("Exprs"))
-        elif kind in {"ArithmCmd", "ArithmExp"}:
-            self._arithmetic(node.get("X"))
-        elif kind == "CStyleLoop":
-            self._arithmetic([node.get("Init"), node.get("Cond"), node.get("Post")])
-        elif kind == "ParamExp":
-            self._parameter(node)
-        elif kind in {"BinaryTest", "UnaryTest"}:
-            self._test(node)
         elif kind == "ForClause" and node.get("Select"):
             self.findings.unknown("it waits for a choice (select)")
         elif kind == "WordIter":
             self._assigned(node["Name"]["Value"])
-        elif kind == "SglQuoted" and node.get("Dollar") and "\\c" in node.get("Value", ""):
-            self.findings.unknown("it uses control characters")
+        elif (own := self._by_kind.get(kind)) is not None:
+            own(node)
 
     def _call_expression(self, node: Node) -> None:
         words = [word for arg in node.get("Args") or [] for word in self.scope.words(arg)]
         for assign in node.get("Assigns") or []:
             name = (assign.get("Name") or {}).get("Value", "")
-            if words:
-                self.exported(name)
-            self._assigned(name)
+            if not (name == "IFS" and words and words[0].text == "read"):  # `IFS= read` changes only that read
+                self._assigned(name)
+                if words:
+                    self.exported(name)
             if assign.get("Index"):
                 self._arithmetic(assign["Index"])
+            if any(element.get("Index") for element in (assign.get("Array") or {}).get("Elems") or []):
+                self.findings.unknown("an array's subscripts may evaluate what stands in them")
         if words:
             self.call(words, node)
 
@@ -222,6 +225,8 @@ class Walk:
 
     def _pipe(self, node: Node) -> None:
         """Remember what feeds the right side, for `find ... | xargs`."""
+        if node.get("Op") not in {"|", "|&"}:
+            return
         left, right = node["X"].get("Cmd") or {}, node["Y"].get("Cmd") or {}
         while left.get("Type") == "BinaryCmd":
             left = left["Y"].get("Cmd") or {}
@@ -310,6 +315,15 @@ class Walk:
             self.findings.write(word)
         elif operator not in _READ_OPS:
             self.findings.unknown(f"it uses a redirect that is not known here ({operator})")
+
+
+def _children(node: Node) -> list[Any]:
+    """Every part of a node but its positions."""
+    return [child for key, child in node.items() if isinstance(child, (dict, list)) and key not in _POSITIONS]
+
+
+def _declared(node: Node) -> list[Node]:
+    return (node.get("Args") or []) if node.get("Type") == "DeclClause" else []
 
 
 def _is_null(redirect: Node) -> bool:

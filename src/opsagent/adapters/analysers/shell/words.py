@@ -289,6 +289,9 @@ def _literal(text: str) -> Word:
     out: list[str] = []
     many = False
     index = 0
+    if text[:1] == "~" and text[1:2] not in {"", "/"}:  # another user's home, or a folder the shell remembers
+        out.append(ANY)
+        index = text.find("/") if "/" in text else len(text)
     while index < len(text):
         character = text[index]
         if character == "\\":

@@ -1,7 +1,7 @@
 """Starts one command at most once, holds it in, ends everything it left, and writes down how it ended.
 
-A stand-alone program of the standard library only, run as `python -ISs launcher.py`, with its order as JSON on stdin.
-It is a process of its own session, so that it outlives the server: the effect ends properly and its outcome is on disk.
+A stand-alone program of the standard library, run as `python -ISs launcher.py` with its order as JSON on stdin, in a
+session of its own, so that it outlives the server: the effect ends properly and its outcome is on disk.
 
 Four names in the folder of the run say all there is to know about an attempt, in this order:
 
@@ -20,8 +20,8 @@ effect. The windows in which this launcher can die or freeze, and what recovery 
     gate open, no .outcome   what is left of the command is ended: unknown, with the output so far
     .outcome                 finished (or, where it says `started: false`, never started)
 
-A launcher that is alive and not frozen is asked to end (SIGTERM): it kills its tree and records `cancelled`. One that
-is frozen is killed with its tree, since thawed it might still open the gate.
+A living launcher is asked to end (SIGTERM): it kills its tree and records `cancelled`. A frozen one is killed with its
+tree, since thawed it might still open the gate.
 """
 
 # Each import costs every command milliseconds: no pathlib, no typing, hashlib where it is used.
@@ -47,12 +47,10 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 36, 38
-LAST_CAPABILITY = 63  # linux/capability.h has 41; PR_CAPBSET_DROP answers EINVAL for the rest, which is ignored
 STATUS_FD = 3  # where bwrap reports; the argv names this number
 ABSENT, LARGEST_FILE = "absent", 64 * 1024 * 1024  # as hashes.py says of what it cannot or need not hash
 END_LIMIT_S = 5.0  # how long to go on killing before saying that something was left
 DRAIN_LIMIT_S = 1.0  # how long to wait for the pipes to close once nothing of the tree lives
-RESTORED = (signal.SIGPIPE, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD)
 
 
 class NotStarted(Exception):
@@ -133,14 +131,14 @@ def reach_failpoint(spec: dict[str, Any], name: str) -> None:
 def check_files(spec: dict[str, Any]) -> None:
     """Every file the command executes still is what was judged, `absent` included; raises NotStarted."""
     for path, expected in spec["files"]:
-        import hashlib
-
         found = ABSENT
         with contextlib.suppress(OSError):
             fd = os.open(os.path.join(spec["folder"], path), os.O_RDONLY | os.O_NONBLOCK)
             with open(fd, "rb") as file:
                 about = os.fstat(fd)
                 if stat.S_ISREG(about.st_mode) and about.st_size <= LARGEST_FILE:
+                    import hashlib
+
                     found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != expected:
             raise NotStarted(f"{path}, which it executes, has changed since it was judged")
@@ -316,7 +314,7 @@ def become(spec: dict[str, Any], fds: tuple[int, int, int, int], gate: int, fail
         gate, failure, *high = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (gate, failure, *fds))
         for number, fd in enumerate(high):
             os.dup2(fd, number, inheritable=number < STATUS_FD or spec["wrapped"])
-        for number in RESTORED:
+        for number in (signal.SIGPIPE, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         with contextlib.suppress(OSError):
             os.write(os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC), b"500")  # it goes, not the server
@@ -347,7 +345,7 @@ def put_on_limits(limits: dict[str, int]) -> None:
 def put_on_user(spec: dict[str, Any]) -> None:
     """Drop capabilities from the bounding set, then the groups and the user."""
     if spec["capabilities"] is not None and os.geteuid() == 0:
-        for number in range(LAST_CAPABILITY):
+        for number in range(64):  # linux/capability.h has 41; the rest is answered with EINVAL
             if number not in spec["capabilities"]:
                 prctl(PR_CAPBSET_DROP, number)
     if spec["uid"] is not None and spec["uid"] != os.geteuid():
@@ -358,8 +356,7 @@ def put_on_user(spec: dict[str, Any]) -> None:
 
 def launch(spec: dict[str, Any]) -> dict[str, object]:
     """Take the token, then run; the answer is what the server is told."""
-    begun = time.monotonic()
-    tree = Tree(spec)
+    begun, tree = time.monotonic(), Tree(spec)
     reach_failpoint(spec, "before-token")
     if tree.asked:
         return {"state": "cancelled"}
@@ -394,9 +391,8 @@ def main() -> None:
     prctl(PR_SET_DUMPABLE, 0)  # the order may hold secrets; nobody of this user may read this memory
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     os.umask(0o077)
-    answer = launch(json.load(sys.stdin))
     with contextlib.suppress(BrokenPipeError):
-        sys.stdout.write(json.dumps(answer))
+        sys.stdout.write(json.dumps(launch(json.load(sys.stdin))))
         sys.stdout.flush()
 
 

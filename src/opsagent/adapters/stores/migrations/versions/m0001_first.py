@@ -65,7 +65,7 @@ def _make_runs() -> None:
         sa.Column("ttl", sa.Integer(), nullable=True),
         sa.Column("priority_rank", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.Double(), nullable=True),
-        sa.Column("woken", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("woken", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("fence", sa.Integer(), server_default="0", nullable=False),
         sa.Column("lease_worker", sa.Text(), nullable=True),
         sa.Column("lease_until", sa.Double(), nullable=True),

@@ -1,0 +1,229 @@
+"""The shapes of tickets, runbooks, connections, keys and switches on the wire."""
+
+from __future__ import annotations
+
+from typing_extensions import TypedDict  # pydantic documents typing.TypedDict only from Python 3.12 on
+
+from opsagent.web.wire import AssessmentJson, VerdictJson
+
+
+class TicketJson(TypedDict):
+    """One problem; `severity` is its `priority` under another name."""
+
+    ticketId: str
+    tenantId: str
+    runId: str
+    status: str
+    title: str
+    name: str
+    description: str
+    source: str
+    severity: str
+    priority: str
+    environment: str
+    fingerprint: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    firing: bool
+    signals: int
+    assessment: AssessmentJson | None
+    reason: str
+    createdAt: str
+    updatedAt: str
+    closedAt: str | None
+
+
+class TicketList(TypedDict):
+    """A page of tickets, newest first."""
+
+    tickets: list[TicketJson]
+    nextCursor: str | None
+    lastKey: str | None
+
+
+class SignalJson(TypedDict):
+    """One observation of a ticket."""
+
+    signalId: str
+    source: str
+    name: str
+    status: str
+    title: str
+    description: str
+    priority: str
+    labels: dict[str, str]
+    startsAt: str | None
+    endsAt: str | None
+    receivedAt: str | None
+
+
+class TicketDetail(TicketJson):
+    """A ticket with its latest signals, oldest first."""
+
+    latestSignals: list[SignalJson]
+
+
+class JoinedJson(TypedDict):
+    """What became of one signal."""
+
+    ticketId: str | None
+    runId: str | None
+    created: bool
+    duplicate: bool
+    reopened: bool
+
+
+class Received(TypedDict):
+    """What became of a delivery's signals, in order."""
+
+    received: int
+    tickets: list[JoinedJson]
+
+
+class ParameterJson(TypedDict):
+    """A hole in a runbook and the pattern its value must fit."""
+
+    name: str
+    pattern: str
+    source: str
+    default: str | None
+    description: str
+
+
+class RunbookStepJson(TypedDict):
+    """A step as written."""
+
+    name: str
+    phase: str
+    text: str
+    executor: str
+    connection: str
+    why: str
+    line: int
+    undo: str
+
+
+class RunbookJson(TypedDict):
+    """A runbook without its text."""
+
+    runbookId: str
+    title: str
+    position: int
+    revision: int
+    version: str
+    executable: bool
+    alerts: list[str]
+    aliases: list[str]
+    labels: dict[str, str]
+    severity: str
+    connection: str
+    owner: str
+    summary: str
+    steps: int
+    updatedAt: str | None
+
+
+class RunbookDetail(RunbookJson):
+    """A runbook with its text and its steps."""
+
+    source: str
+    path: str
+    parameters: list[ParameterJson]
+    stepList: list[RunbookStepJson]
+
+
+class RunbookList(TypedDict):
+    """All runbooks, by creation: the position is the number that may be used as `runbook_id`."""
+
+    runbooks: list[RunbookJson]
+
+
+class HitJson(TypedDict):
+    """A runbook found, and why."""
+
+    runbookId: str
+    score: float
+    why: str
+    exact: bool
+
+
+class FoundJson(TypedDict):
+    """Hits, best first; `fits` false means that nothing answers the query."""
+
+    query: str
+    fits: bool
+    hits: list[HitJson]
+
+
+class ConnectionJson(TypedDict):
+    """A registered target; `credential` is a name, never a value."""
+
+    connectionId: str
+    name: str
+    executor: str
+    reach: str
+    environment: str
+    labels: dict[str, str]
+    values: dict[str, str]
+    hosts: list[str]
+    credential: str
+    version: int
+    createdAt: str | None
+    updatedAt: str | None
+
+
+class ConnectionList(TypedDict):
+    """All connections by name."""
+
+    connections: list[ConnectionJson]
+
+
+class KeyJson(TypedDict):
+    """A key without its secret."""
+
+    keyId: str
+    name: str
+    role: str
+    kind: str
+    createdAt: str
+    revokedAt: str | None
+
+
+class NewKey(KeyJson):
+    """A key with its secret, which is shown this once."""
+
+    secret: str
+
+
+class KeyList(TypedDict):
+    """All keys of the tenant, revoked ones too."""
+
+    keys: list[KeyJson]
+
+
+class Switches(TypedDict):
+    """What holds now: no new effect starts while `paused`; without `acting` the agent observes and suggests."""
+
+    paused: bool
+    acting: bool
+
+
+class Verdicts(TypedDict):
+    """One verdict per command, in order."""
+
+    verdicts: list[VerdictJson]
+
+
+class DegradedJson(TypedDict):
+    """A part that does not work as it should, and why."""
+
+    part: str
+    why: str
+
+
+class ReadyJson(TypedDict):
+    """Whether work can be taken, and what is degraded."""
+
+    status: str
+    version: str
+    degraded: list[DegradedJson]

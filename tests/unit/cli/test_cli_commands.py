@@ -1,0 +1,230 @@
+"""Commands on a folder no server runs on."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from opsagent.cli.app import build
+
+
+def test_help_names_every_command_and_the_exit_codes(opsagent) -> None:
+    text = opsagent("--help").out
+    for name in ("run", "runs", "show", "approve", "reject", "resolve", "cancel", "retry", "pause", "resume", "acting"):
+        assert f" {name} " in text
+    for name in ("serve", "doctor", "demo", "runbooks", "policy", "keys", "connections", "tickets", "audit"):
+        assert f" {name} " in text
+    assert "3 not found" in text
+    assert opsagent("--version").out.startswith("opsagent ")
+
+
+def test_the_tree_can_be_built_twice() -> None:
+    assert build() is not build()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("nonsense",), 2),
+        (("show",), 2),
+        (("show", "abc"), 2),
+        (("show", "abcdef"), 3),
+        (("cancel", "00000000-0000-4000-8000-000000000000"), 3),
+        (("approve", "abcdef"), 3),
+        (("approve", "ab"), 2),
+        (("run", "   "), 2),
+        (("run", "x", "--runbook", "nowhere"), 3),
+        (("runbooks", "add"), 2),
+        (("runbooks", "add", "/nowhere.md"), 3),
+        (("runbooks", "search"), 2),
+        (("connections", "show", "nowhere"), 3),
+        (("connections", "add", "x", "--label", "no-equals"), 2),
+        (("connections", "add", "../x"), 2),
+        (("connections", "add", "x", "--executor", "Not A Name"), 2),
+        (("connections", "remove", "sandbox"), 2),
+        (("keys", "revoke", "nowhere"), 3),
+        (("keys", "create", "--role", "approver", "--service"), 2),
+        (("policy", "explain"), 2),
+    ],
+)
+def test_each_failure_has_its_exit_code_a_message_and_a_fix(opsagent, words: tuple[str, ...], code: int) -> None:
+    said = opsagent(*words)
+    assert said.code == code
+    assert "Traceback" not in said.out + said.err
+    if code != 2 or words[0] not in {"nonsense", "show"}:
+        assert "fix: " in said.err
+
+
+def test_an_error_as_json_is_one_object_on_stdout(opsagent) -> None:
+    said = opsagent("show", "abcdef", "--json")
+    assert said.code == 3
+    assert set(said.json) >= {"error", "message", "fix"}
+    assert (said.json["error"], said.err) == ("not-found", "")
+
+
+def test_a_wrong_setting_is_named(opsagent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPSAGENT_SWEEP_SECONDS", "often")
+    said = opsagent("runs")
+    assert said.code == 2
+    assert "sweep_seconds" in said.err
+
+
+def test_a_key_is_shown_once_and_kept_as_a_hash(opsagent) -> None:
+    made = opsagent("keys", "create", "--role", "operator", "--name", "grafana", "--json").json
+    assert {"key", "id", "role", "tenant", "kind", "createdAt"} <= set(made)
+    assert (made["role"], made["tenant"], made["kind"]) == ("operator", "default", "service")
+    assert made["key"].startswith("opsa_")
+    listed = opsagent("keys", "list", "--json")
+    assert made["key"] not in listed.out
+    assert [one["keyId"] for one in listed.json["keys"]] == [made["id"]]
+    assert opsagent("keys", "revoke", made["id"]).code == 0
+    assert "revoked" in opsagent("keys", "list").out
+
+
+def test_an_approver_is_a_person_and_a_tenant_sees_its_own(opsagent) -> None:
+    made = opsagent("keys", "create", "--role", "approver", "--tenant", "acme", "--json").json
+    assert (made["kind"], made["tenant"]) == ("person", "acme")
+    assert opsagent("keys", "list", "--json").json == {"keys": []}
+    assert len(opsagent("keys", "list", "--tenant", "acme", "--json").json["keys"]) == 1
+
+
+def test_connections_are_versioned_tried_and_removed(opsagent) -> None:
+    added = opsagent("connections", "add", "web", "--label", "service=shop", "--value", "log=/var/log/x", "--json").json
+    assert (added["version"], added["labels"], added["values"]) == (1, {"service": "shop"}, {"log": "/var/log/x"})
+    assert opsagent("connections", "add", "web", "--host", "127.0.0.1:80", "--json").json["version"] == 2
+    assert "127.0.0.1:80" in opsagent("connections", "list").out
+    assert opsagent("connections", "add", "web", "--reach", "host").code == 0
+    assert opsagent("connections", "test", "web", "--json").json["ok"] is True
+    assert opsagent("connections", "remove", "web").code == 0
+    assert opsagent("connections", "show", "web").code == 3
+
+
+def test_a_refused_runbook_names_file_line_and_fix_and_the_others_are_stored(opsagent, tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("---\nid: a\ntitle: A\nnonsense: 1\n---\n# A\n")
+    (tmp_path / "b.md").write_text("---\nid: b\ntitle: B\n---\n# B\n\n## Diagnosis\n\n```shell name=x\ntrue\n```\n")
+    for verb in ("check", "add"):
+        said = opsagent("runbooks", verb, tmp_path)
+        assert said.code == 1
+        assert f"{tmp_path}/a.md:4" in said.err
+        assert "fix: " in said.err
+    assert [one["runbookId"] for one in opsagent("runbooks", "list", "--json").json["runbooks"]] == ["b"]
+
+
+def test_runbooks_are_found_and_shown_as_written(opsagent, tmp_path: Path) -> None:
+    assert opsagent("runbooks", "add", "--shipped").code == 0
+    found = opsagent("runbooks", "search", "disk is full", "--json").json
+    assert set(found) == {"query", "fits", "results"}
+    assert found["fits"] is True
+    assert set(found["results"][0]) == {"id", "score", "why"}
+    queries = tmp_path / "queries.txt"
+    queries.write_text("disk is full\ncertificate expires\nxyzzy\n")
+    lines = opsagent("runbooks", "search", "--batch", queries).out.splitlines()
+    assert [json.loads(line)["query"] for line in lines] == ["disk is full", "certificate expires", "xyzzy"]
+    assert opsagent("runbooks", "show", found["results"][0]["id"]).out.startswith("---\n")
+
+
+def test_switches(opsagent) -> None:
+    assert "Observing" in opsagent("acting").out
+    assert opsagent("acting", "on", "--json").json["acting"] is True
+    assert opsagent("pause", "--all", "--json").json["paused"] is True
+    still = opsagent("resume")
+    assert (still.code, "resume --all" in still.out) == (4, True)
+    assert opsagent("resume", "--all", "--json").json["paused"] is False
+
+
+def test_a_run_is_stored_listed_and_cancelled(opsagent) -> None:
+    accepted = opsagent("run", "look \x1b[2Jhere", "--json").json
+    assert accepted["status"] == "queued"
+    listed = opsagent("runs", "--source", "cli", "--status", "queued")
+    assert r"look \x1b[2Jhere" in listed.out
+    assert opsagent("runs", "--source", "slack").out == "No such runs.\n"
+    stopped = opsagent("cancel", accepted["runId"][:6], "--json")
+    assert stopped.json["status"] == "cancelled"
+    assert opsagent("retry", accepted["runId"][:6], "--json").json["runId"] != accepted["runId"]
+
+
+def test_following_a_run_works_on_it_here_and_ends_with_its_result(opsagent) -> None:
+    said = opsagent("run", "what nobody wrote a runbook for", "--follow")
+    assert said.code == 0
+    assert "completed" in said.out
+    lines = [json.loads(line) for line in opsagent("run", "the same", "--follow", "--json").out.splitlines()]
+    assert (lines[0]["status"], lines[-1]["status"]) == ("queued", "completed")
+    assert [one["sequence"] for one in lines[1:-1]] == sorted(one["sequence"] for one in lines[1:-1])
+
+
+def test_a_person_sees_the_effect_approves_it_and_it_happens_once(
+    opsagent, machine: Path, asking: Callable[[], str]
+) -> None:
+    run_id = asking()
+    assert f"{run_id[:8]}:2" in opsagent("approve").out
+    nobody = opsagent("approve", run_id[:8])
+    assert (nobody.code, "nothing was decided" in nobody.err) == (2, True)
+    no = opsagent("approve", run_id[:8], typed="n\n")
+    assert no.code == 4
+    assert no.out.index("writes") < no.out.index("The exact command") < no.out.index("⟦ada⟧")
+    assert not (machine / "marker").exists()
+    yes = opsagent("approve", f"{run_id[:8]}:2", "--notes", "seen", "--follow", typed="y\n")
+    assert yes.code == 0, yes.out + yes.err
+    assert (machine / "marker").exists()
+    shown = opsagent("show", run_id[:8]).out
+    assert "granted by cli:" in shown
+    assert "(seen)" in shown
+    assert opsagent("approve").out == "Nothing waits for a person.\n"
+    assert opsagent("approve", run_id[:8], "--yes").code == 3
+
+
+def test_a_refusal_ends_the_run_and_nothing_happens(opsagent, machine: Path, asking: Callable[[], str]) -> None:
+    run_id = asking()
+    said = opsagent("reject", run_id[:8], "--yes", "--follow")
+    assert said.code == 1
+    assert "Refused" in said.out
+    assert not (machine / "marker").exists()
+    steps = opsagent("show", run_id, "--json").json["steps"]
+    assert [one["status"] for one in steps if one["name"] == "put"] == ["refused"]
+
+
+def test_json_never_asks_and_resolve_wants_an_unknown_step(opsagent, asking: Callable[[], str]) -> None:
+    run_id = asking()
+    assert opsagent("approve", run_id[:8], "--json").json["error"] == "invalid-input"
+    assert opsagent("resolve", run_id[:8], "2", "happened").code == 4
+    assert opsagent("resolve", run_id[:8], "99", "happened").code == 3
+
+
+def test_the_record_names_the_person(opsagent) -> None:
+    opsagent("acting", "on")
+    entries = [json.loads(line) for line in opsagent("audit", "--json").out.splitlines()]
+    assert entries[-1]["actor"].startswith("cli:")
+    assert {"sequence", "at", "actor", "action", "hash", "previous"} <= set(entries[-1])
+
+
+def test_the_folder_is_for_its_owner_only(opsagent) -> None:
+    opsagent("runs")
+    assert stat.S_IMODE(opsagent.folder.stat().st_mode) == 0o700
+
+
+def test_doctor_says_what_works_and_makes_nothing(opsagent) -> None:
+    said = opsagent("doctor", "--json")
+    checks = {one["name"]: one for one in said.json["checks"]}
+    assert {"python", "sqlite", "fts5", "shfmt", "bash", "data folder", "disk", "clock", "server", "store"} <= set(
+        checks
+    )
+    assert checks["store"]["state"] == "ok"
+    assert checks["encryption key"]["state"] == "degraded"
+    assert checks["encryption key"]["mend"]
+    assert "none" in checks["model"]["means"]
+    assert said.code == (0 if said.json["ok"] else 1)
+    assert not opsagent.folder.exists()
+    assert "encryption key" in opsagent("doctor").out
+
+
+def test_doctor_names_a_policy_that_does_not_load(opsagent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = tmp_path / "policy.yaml"
+    wrong.write_text("nonsense: true\n")
+    monkeypatch.setenv("OPSAGENT_ADMIN_POLICY_FILE", str(wrong))
+    said = opsagent("doctor", "--json")
+    assert said.code == 1
+    assert [one["state"] for one in said.json["checks"] if one["name"] == "policy"] == ["missing"]

@@ -1,0 +1,87 @@
+"""Aiming, filling and triage: outside text selects among what people registered, and never more."""
+
+from __future__ import annotations
+
+from opsagent.domain.connection import Connection
+from opsagent.domain.reading import Reading
+from opsagent.domain.run import Run, Source
+from opsagent.domain.runbook import Parameter, Runbook
+from opsagent.domain.ticket import Classification, Ticket, TicketStatus
+from opsagent.stages.aim import Missing, Target, aim
+from opsagent.stages.triage import triage
+
+
+def run(**changes: object) -> Run:
+    values: dict[str, object] = {
+        "id": "r",
+        "tenant": "t",
+        "source": Source.TICKET,
+        "task": "x",
+        "created_at": 0.0,
+        "updated_at": 0.0,
+        "requested_by": "ada",
+        "scope": ("web-1", "web-2", "sandbox"),
+    }
+    return Run(**(values | changes))  # type: ignore[arg-type]
+
+
+def ticket(**labels: str) -> Ticket:
+    return Ticket(id="k", tenant="t", fingerprint="f", name="Down", title="Down", source="alertmanager", labels=labels)
+
+
+def connection(name: str, **labels: str) -> Connection:
+    return Connection(id=name, tenant="t", name=name, labels=labels)
+
+
+WEB = [connection("web-1", host="a"), connection("web-2", host="b"), connection("sandbox")]
+
+
+def test_labels_pick_the_one_connection_they_name() -> None:
+    target = aim(run(), None, ticket(host="b", job="nginx"), WEB)
+    assert isinstance(target, Target)
+    assert target.connection.name == "web-2"
+
+
+def test_no_match_and_several_matches_are_said_and_nothing_is_guessed() -> None:
+    assert isinstance(aim(run(), None, ticket(host="c"), WEB), Missing)
+    several = aim(run(), None, ticket(host="a"), [*WEB, connection("web-2", host="a")])
+    assert isinstance(several, Missing)
+    assert "web-1, web-2" in several.reason
+
+
+def test_a_connection_without_labels_matches_no_alert() -> None:
+    assert isinstance(aim(run(), None, ticket(host="x"), [connection("web-1"), connection("sandbox")]), Missing)
+
+
+def test_a_target_outside_the_scope_is_not_taken() -> None:
+    assert isinstance(aim(run(scope=("web-1",), connection="web-2"), None, None, WEB), Missing)
+
+
+def test_a_value_that_does_not_fit_is_refused() -> None:
+    runbook = Runbook(
+        id="b",
+        title="b",
+        source="",
+        version="v",
+        connection="web-1",
+        parameters=(Parameter(name="unit", source="unit"),),
+    )
+    fits = aim(run(), runbook, ticket(unit="nginx.service"), WEB)
+    assert isinstance(fits, Target)
+    assert fits.parameters == {"unit": "nginx.service"}
+    for hostile in ("-rf", "a b", "$(id)", "a;b", "a\n", "", "../x", "x" * 200):
+        assert isinstance(aim(run(), runbook, ticket(unit=hostile), WEB), Missing), hostile
+
+
+def test_a_measurement_decides_and_history_only_colours() -> None:
+    noise = [
+        Ticket(id="o", tenant="t", fingerprint="f", name="Down", title="", source="", status=TicketStatus.CLOSED)
+    ] * 9
+    assert triage(Reading(healthy=False, text="no"), noise, now=0).classification is Classification.TRUE_POSITIVE
+    healthy = triage(Reading(healthy=True, text="yes"), [], now=0)
+    assert healthy.classification is Classification.FALSE_POSITIVE
+    assert healthy.measured
+    unknown = triage(Reading(healthy=None, text="cannot"), noise, now=0)
+    assert unknown.classification is Classification.UNCERTAIN
+    assert 0.5 < unknown.confidence < 0.95
+    assert not unknown.measured
