@@ -18,18 +18,23 @@ from opsagent.domain.command_table import CommandTable, Tables
 from opsagent.domain.manifest import Decision
 from opsagent.domain.policy import Policy, Rule
 
-_LISTS = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_LISTS = _words(
     """folders harmless_environment dangerous_variables secret_variables sensitive harmless_paths quiet_folders
-    system_roots forbidden_writes forbidden_services""".split()
+    system_roots forbidden_writes forbidden_services"""
 )
 _USER_KEYS = frozenset({"rules", "sensitive"})
 _ADMIN_KEYS = _USER_KEYS | {"commands", "paths", "scratch_backends"}
 _RULE_KEYS = frozenset({"id", "decide", "because", "when"})
 _WHEN_KEYS = frozenset({"command", "path", "environment", "connection", "privileged", "effect"})
 _RULE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-_BUILT_IN_IDS = frozenset(
+_BUILT_IN_IDS = _words(
     """forbidden invisible-characters out-of-scope sensitive unregistered-host proven-read sandbox-scratch effect
-    not-proven""".split()
+    not-proven"""
 )
 
 

@@ -10,10 +10,15 @@ from types import MappingProxyType
 from opsagent.adapters.policy_yaml import Section
 from opsagent.domain.command_table import CommandTable, Kind, Option, Wrap
 
-_KEYS = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_KEYS = _words(
     """also effect asks secret forbidden bare bare_secret reversible style numeric harmless_options letters
     secret_letters options effects secrets forbids only with keys arguments words secret_words subcommands common
-    changes refuses reveals wrap skips privileged builtin check prints prints_numbers required alone like""".split()
+    changes refuses reveals wrap skips privileged builtin check prints prints_numbers required alone like"""
 )
 _TOKEN = re.compile(r"(?P<name>[^:?]+|-\?)(?:(?P<mark>[:?])(?P<kind>[a-z_]*))?")
 _STYLES = frozenset({"getopt", "leading", "single", "none"})
@@ -65,7 +70,7 @@ def _table(
         harmless_options=section.flag("harmless_options") or base.harmless_options,
         letters=section.text("letters", base.letters),
         secret_letters=section.text("secret_letters", base.secret_letters),
-        options=MappingProxyType({**options, **shared}),
+        options=MappingProxyType({**shared, **options}),
         keys=MappingProxyType(_keys(section) or dict(base.keys)),
         arguments=_arguments(section, "arguments", section.text("arguments")) or base.arguments,
         only=section.pattern("words") or base.only,

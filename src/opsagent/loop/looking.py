@@ -110,7 +110,7 @@ async def measure(drive: Drive, check: Check, *, phase: Phase, settle_s: float =
         if step.status is StepStatus.SUCCEEDED:
             healthy_since = now if healthy_since is None else healthy_since
             if now - healthy_since >= check.window_s:
-                return _healthy(check, samples, now - healthy_since)
+                return _healthy(step, samples, now - healthy_since)
         else:
             healthy_since = None
             if now >= give_up or await drive.cancelled():
@@ -144,8 +144,8 @@ def _never_ran(step: Step) -> bool:
     return outcome.exit_code is None or (outcome.exit_code in (126, 127) and step.status is not StepStatus.SUCCEEDED)
 
 
-def _healthy(check: Check, samples: int, window_s: float) -> Reading:
-    text = f"Measured healthy {samples} of {samples} times over {window_s:.1f} s: {check.text}"
+def _healthy(step: Step, samples: int, window_s: float) -> Reading:
+    text = f"Measured healthy {samples} of {samples} times over {window_s:.1f} s: {step.command.text}"
     return Reading(healthy=True, text=text, samples=samples, window_s=window_s)
 
 

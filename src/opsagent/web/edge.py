@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import structlog
+import logging
+
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,6 +12,7 @@ from opsagent.errors import InputError, OpsAgentError
 from opsagent.ports.clock import Clock, Ids
 from opsagent.web.problems import Incident, problem
 
+_log = logging.getLogger(__name__)
 _INTERNAL_ERROR = 1011  # RFC 6455, section 7.4.1
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -90,7 +92,7 @@ class Edge:
 
     def _record(self, scope: Scope) -> str:
         incident = self._ids.uuid()
-        structlog.get_logger(__name__).exception("request.failed", incident=incident, path=scope["path"])
+        _log.exception("incident %s: %s could not be served", incident, ascii(scope["path"]))
         return incident
 
     def _measure(self, scope: Scope, status: int, seconds: float) -> None:

@@ -104,7 +104,7 @@ def test_yes_to_all_repairs_three_and_leaves_the_false_alarm_alone(tmp_path):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

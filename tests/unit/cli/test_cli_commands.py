@@ -66,9 +66,8 @@ def test_an_error_as_json_is_one_object_on_stdout(opsagent) -> None:
     assert (said.json["error"], said.err) == ("not-found", "")
 
 
-def test_a_wrong_setting_is_named(opsagent, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPSAGENT_SWEEP_SECONDS", "often")
-    said = opsagent("runs")
+def test_a_wrong_setting_is_named(opsagent) -> None:
+    said = opsagent("runs", env={"OPSAGENT_SWEEP_SECONDS": "often"})
     assert said.code == 2
     assert "sweep_seconds" in said.err
 
@@ -221,10 +220,9 @@ def test_doctor_says_what_works_and_makes_nothing(opsagent) -> None:
     assert "encryption key" in opsagent("doctor").out
 
 
-def test_doctor_names_a_policy_that_does_not_load(opsagent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_names_a_policy_that_does_not_load(opsagent, tmp_path: Path) -> None:
     wrong = tmp_path / "policy.yaml"
     wrong.write_text("nonsense: true\n")
-    monkeypatch.setenv("OPSAGENT_ADMIN_POLICY_FILE", str(wrong))
-    said = opsagent("doctor", "--json")
+    said = opsagent("doctor", "--json", env={"OPSAGENT_ADMIN_POLICY_FILE": str(wrong)})
     assert said.code == 1
     assert [one["state"] for one in said.json["checks"] if one["name"] == "policy"] == ["missing"]

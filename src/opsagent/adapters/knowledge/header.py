@@ -30,12 +30,8 @@ KEYS = frozenset(
 )
 _MEASURE_KEYS = ("run", "executor", "connection", "expect", "for", "every", "timeout")
 _PARAMETER_KEYS = ("pattern", "from", "default", "description")
-# What site generators (Hugo, Jekyll, Docusaurus, MkDocs) put there: such a page is for people only.
-_SITE_WORDS = (
-    "title aliases summary description weight date lastmod draft tags categories layout slug url permalink author "
-    "authors sidebar_label sidebar_position toc menu linktitle nav_order parent keywords type params cascade hide"
-)
-_SITE_KEYS = frozenset(_SITE_WORDS.split())
+# Without an id and without one of these it is the front matter of a site generator (Hugo, Jekyll, Docusaurus ...).
+_OURS = frozenset({"alerts", "measures", "parameters", "severity", "owner", "connection"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +69,7 @@ def read_header(block: str, place: Place) -> Header:
     located = read_yaml(block, place, 2, "front matter")
     fields = Fields(place)
     keys = fields.mapping(located, "the front matter")
-    if "id" not in keys and keys and _SITE_KEYS.issuperset(keys):
+    if "id" not in keys and _OURS.isdisjoint(keys):
         title = keys["title"].value if "title" in keys else ""
         return Header(title=title if isinstance(title, str) else "", executable=False)
     fields.known(keys, KEYS, "the front matter")

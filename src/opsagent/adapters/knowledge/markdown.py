@@ -60,6 +60,9 @@ def parse(text: str, *, path: str, tenant: str = "") -> Parsed:
     runbook = _assemble(text, header, document, steps, path=path, tenant=tenant)
     if header.executable:
         warnings += check(runbook, header.lines, place)
+    elif block is not None:
+        fix = "Add id: and what else the guide names, if it is to execute."
+        warnings.append(Warned(1, "the front matter has no id, so this is a page for people and never executes", fix))
     return Parsed(runbook, tuple(sorted(warnings, key=lambda warned: warned.line)))
 
 

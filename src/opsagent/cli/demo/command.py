@@ -51,6 +51,7 @@ async def _stoppable(*, yes: bool, keep: bool) -> Exit:
     try:
         return await playing
     except asyncio.CancelledError:
+        story.folders.log.unlink(missing_ok=True)  # what was cut short is no news
         teller.say("Stopped. Everything the demo started has ended.")
         raise typer.Exit(STOPPED) from None
     finally:

@@ -27,7 +27,7 @@ GOOD_CONFIG = """\
 pool_size = 8
 quota_kib = 1000
 """
-START_S = 10.0  # a slow machine starts Python in a few seconds
+START_S = 20.0  # a slow machine starts Python in a few seconds
 STOP_S = 5.0
 LOOK_S = 0.05
 FIRST_PORT, PORTS = 20_000, 10_000  # below Linux's ephemeral ports: nothing outgoing takes it while the shop is down

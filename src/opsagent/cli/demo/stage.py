@@ -70,6 +70,11 @@ class Folders:
             ) from None
         return folders
 
+    @property
+    def log(self) -> Path:
+        """What OpsAgent warns of, if it does."""
+        return self.timelines / "opsagent.log"
+
     def clean(self) -> None:
         """Remove what is not kept; all of it where no timeline was written."""
         shutil.rmtree(self.scratch, ignore_errors=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,17 +41,16 @@ class Story:
         """All of it; FAILED unless every incident ended as it should."""
         self.teller.say("OpsAgent demo: a small shop on this machine is broken for real, and repaired.", style="bold")
         self.teller.now("starting the shop, its supervisor, a prober and OpsAgent")
-        keep_log(self.folders.timelines / "opsagent.log")
+        log_to(self.folders.log)
         async with set_stage(self.folders) as stage:
             await self._introduce(stage)
             scores = await self._all(stage)
-            good = all(one.good for one in scores)
             self.teller.table(COLUMNS, [one.row for one in scores], [one.good for one in scores])
             self.teller.say()
             self.teller.address("timelines", self.folders.timelines)
             if self.keep:
                 await self._stay(stage)
-        return Exit.OK if good else Exit.FAILED
+        return Exit.OK if all(one.good for one in scores) else Exit.FAILED
 
     async def _introduce(self, stage: Stage) -> None:
         self.teller.address("shop", stage.shop.health_url)
@@ -151,9 +151,10 @@ class Story:
         self.teller.address("kept", stage.url)
         self.teller.address("look", f"opsagent runs --data-dir {self.folders.scratch / 'opsagent'}")
         self.teller.say("Ctrl-C ends it all.")
-        await asyncio.Event().wait()
+        with suppress(asyncio.CancelledError):  # that is how it is meant to end here
+            await asyncio.Event().wait()
 
 
-def keep_log(path: Path) -> None:
+def log_to(path: Path) -> None:
     """Send what OpsAgent warns of into a file that is made when there is something: the terminal is for the story."""
     logging.basicConfig(handlers=[logging.FileHandler(path, delay=True)], level=logging.WARNING, force=True)

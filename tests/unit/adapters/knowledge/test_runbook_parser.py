@@ -231,6 +231,7 @@ def test_what_an_author_should_know_is_a_warning() -> None:
 PUBLIC = """---
 title: Node Filesystem Filling Up
 weight: 20
+section: node
 ---
 # NodeFilesystemSpaceFillingUp
 
@@ -262,7 +263,9 @@ up == 0
 
 
 def test_a_public_runbook_loads_and_never_executes() -> None:
-    runbook = parse_runbook(PUBLIC, path="content/NodeFilesystemSpaceFillingUp.md")
+    parsed = parse(PUBLIC, path="content/NodeFilesystemSpaceFillingUp.md")
+    assert [(one.line, "never executes" in one.message) for one in parsed.warnings] == [(1, True)]
+    runbook = parsed.runbook
     assert (runbook.id, runbook.title) == ("node-filesystem-space-filling-up", "Node Filesystem Filling Up")
     assert not runbook.executable
     assert runbook.aliases == ("NodeFilesystemSpaceFillingUp",)

@@ -191,3 +191,18 @@ async def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, clock: Manu
     for _ in range(2):  # the folder is let go each time
         with pytest.raises(StoreUnavailable, match="not a database"):
             await stores.housekeeping.open()
+
+
+async def test_a_disk_that_keeps_no_log_is_refused_and_let_go(
+    tmp_path: Path, clock: ManualClock, ids: SeededIds
+) -> None:
+    stores = open_sqlite(SqliteConfig(folder=tmp_path), clock, ids)
+    await stores.housekeeping.open()
+    await stores.housekeeping.close()
+    with closing(sqlite3.connect(tmp_path / "opsagent.db")) as other:
+        other.execute("PRAGMA journal_mode=DELETE")
+        other.execute("BEGIN IMMEDIATE")  # while this is held the mode cannot be changed back, as on a shared disk
+        with pytest.raises(StoreUnavailable):
+            await open_sqlite(SqliteConfig(folder=tmp_path, busy_s=0.1), clock, ids).housekeeping.open()
+    await stores.housekeeping.open()
+    await stores.housekeeping.close()

@@ -34,7 +34,7 @@ class ShellAnalyserConfig:
 
 
 class ShellAnalyser:
-    """Says what a shell command would do. A Manifest depends on the text, the tables and the folder, on nothing else."""
+    """Says what a shell command would do: by its text, the tables and its folder, and by nothing else."""
 
     def __init__(self, config: ShellAnalyserConfig, tables: Tables) -> None:
         self._config = config
@@ -42,7 +42,7 @@ class ShellAnalyser:
         self._parser = ShellParser(config.shfmt or find_shfmt(), processes=config.processes)
         self._known: OrderedDict[tuple[str, str], Manifest] = OrderedDict()
 
-    async def analyse(self, command: Command, connection: Connection) -> Manifest:
+    async def analyse(self, command: Command, connection: Connection) -> Manifest:  # noqa: ARG002 - the port's
         """The manifest of one command; what it is handed in its environment is judged too."""
         manifest = (await self._manifests([command.text], command.cwd))[0]
         names = [name for name, _ in command.environment if self._dangerous(name)]
@@ -51,7 +51,7 @@ class ShellAnalyser:
             manifest = replace(manifest, proof=Proof.UNKNOWN, reasons=(reason, *manifest.reasons))
         return manifest
 
-    async def analyse_all(self, texts: Sequence[str], connection: Connection) -> Sequence[Manifest]:
+    async def analyse_all(self, texts: Sequence[str], connection: Connection) -> Sequence[Manifest]:  # noqa: ARG002 - the port's
         """The manifests of many texts, parsed together."""
         return await self._manifests(texts, "")
 

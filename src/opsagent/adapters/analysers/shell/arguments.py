@@ -31,7 +31,7 @@ class Placed:
 
 
 def place(table: CommandTable, words: Sequence[Word]) -> Placed:
-    """Split a command's words. With sub-commands or a wrapped command, everything after the first word is left alone."""
+    """Split a command's words; what follows a sub-command or belongs to a wrapped command is left alone."""
     placed = Placed()
     rest = list(words)
     if table.style == "none":

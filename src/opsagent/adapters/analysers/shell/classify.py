@@ -197,9 +197,7 @@ def _assign(specification: Sequence[tuple[Kind, bool]], words: Sequence[Word]) -
     result: list[tuple[tuple[Kind, ...], Word]] = []
     loose: int | None = None
     for index, word in enumerate(words):
-        if repeated is None:
-            place_ = index
-        elif index < repeated:
+        if repeated is None or index < repeated:
             place_ = index
         elif index >= len(words) - trailing:
             place_ = len(specification) - (len(words) - index)

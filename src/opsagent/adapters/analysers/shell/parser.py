@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def find_shfmt() -> Path | None:
 
 @dataclass(slots=True)
 class ShellParser:
-    """`binary` None: every text is Unparsed. At most `processes` run at once; `timeout_s` is per process, in seconds."""
+    """`binary` None: every text is Unparsed. At most `processes` run at once, each for at most `timeout_s` seconds."""
 
     binary: Path | None
     processes: int = 2
@@ -118,21 +118,25 @@ class ShellParser:
         return output, ""
 
 
+_REFUSALS: tuple[tuple[str, Callable[[str], bool]], ...] = (
+    ("it holds a NUL character", lambda text: "\0" in text),
+    (
+        f"it is longer than {MAX_TEXT_BYTES} bytes",
+        lambda text: len(text.encode(errors="surrogatepass")) > MAX_TEXT_BYTES,
+    ),
+    (
+        "it holds characters that have no agreed meaning",
+        lambda text: any("\ud800" <= one <= "\udfff" or "\ue000" <= one <= "\uf8ff" for one in text),
+    ),
+    ("it holds carriage returns", lambda text: "\r" in text),
+    ("it ends in a backslash", lambda text: text.endswith("\\")),
+    ("it holds a word that is reserved for judging", lambda text: _MARKER in text),
+)
+
+
 def _refused(text: str) -> Unparsed | None:
     """Texts that are not handed to the parser, because a shell and the parser might read them differently."""
-    if "\0" in text:
-        return Unparsed("it holds a NUL character")
-    if len(text.encode(errors="surrogatepass")) > MAX_TEXT_BYTES:
-        return Unparsed(f"it is longer than {MAX_TEXT_BYTES} bytes")
-    if any("\ud800" <= character <= "\udfff" or "\ue000" <= character <= "\uf8ff" for character in text):
-        return Unparsed("it holds characters that have no agreed meaning")
-    if "\r" in text:
-        return Unparsed("it holds carriage returns")
-    if text.endswith("\\"):
-        return Unparsed("it ends in a backslash")
-    if _MARKER in text:
-        return Unparsed("it holds a word that is reserved for judging")
-    return None
+    return next((Unparsed(reason) for reason, refuses in _REFUSALS if refuses(text)), None)
 
 
 def _one(output: bytes) -> Parsed:

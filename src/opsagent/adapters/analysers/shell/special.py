@@ -13,8 +13,13 @@ from opsagent.domain.command_table import Kind
 if TYPE_CHECKING:
     from opsagent.adapters.analysers.shell.classify import Call, Walker
 
-_UNARY = frozenset("-b -c -d -e -f -g -h -k -n -p -r -s -u -w -x -z -G -L -N -O -S".split())
-_BINARY = frozenset("= == != < > -eq -ne -lt -le -gt -ge -nt -ot -ef".split())
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_UNARY = _words("-b -c -d -e -f -g -h -k -n -p -r -s -u -w -x -z -G -L -N -O -S")
+_BINARY = _words("= == != < > -eq -ne -lt -le -gt -ge -nt -ot -ef")
 _JOINERS = frozenset({"!", "-a", "-o", "(", ")"})
 _RECORD = re.compile(r"A|AAAA|ANY|CAA|CNAME|MX|NS|PTR|SOA|SRV|TXT|IN|a|aaaa|any|caa|cname|mx|ns|ptr|soa|srv|txt|in")
 
@@ -90,7 +95,7 @@ def _getent(walker: Walker, call: Call) -> None:
         walker.findings.unknown("getent: the database is not known to be harmless")
 
 
-_SERVICE_CHANGES = frozenset("start stop restart reload force-reload try-restart condrestart".split())
+_SERVICE_CHANGES = _words("start stop restart reload force-reload try-restart condrestart")
 
 
 def _service(walker: Walker, call: Call) -> None:

@@ -15,6 +15,11 @@ from opsagent.adapters.analysers.shell.words import ANY, IDENTS, NUMBERS, UNKNOW
 from opsagent.domain.command_table import Tables
 from opsagent.domain.manifest import Invocation
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 MAX_DEPTH = 6  # scripts in scripts; deeper is never a diagnosis
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SH_DIFFERS = re.compile(
@@ -23,10 +28,10 @@ _SH_DIFFERS = re.compile(
 _POSITIONS = frozenset({"Pos", "End", "ValuePos", "ValueEnd", "Position", "OpPos"})
 _READ_OPS = frozenset({"<"})
 _WRITE_OPS = frozenset({">", ">>", ">|", "<>", "&>", "&>>"})
-_KINDS = frozenset(
+_KINDS = _words(
     """ArithmCmd ArithmExp BinaryArithm BinaryCmd BinaryTest Block CStyleLoop CallExpr CaseClause CmdSubst CoprocClause
     DblQuoted DeclClause ExtGlob File ForClause FuncDecl IfClause LetClause Lit ParamExp ParenArithm ParenTest ProcSubst
-    SglQuoted Subshell TestClause TimeClause UnaryArithm UnaryTest WhileClause Word WordIter""".split()
+    SglQuoted Subshell TestClause TimeClause UnaryArithm UnaryTest WhileClause Word WordIter"""
 )
 _UNKNOWN_KINDS = {
     "CoprocClause": "it starts a coprocess",

@@ -10,6 +10,11 @@ from typing import Any
 
 Node = dict[str, Any]
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Stand-ins inside a pattern. They are private-use characters; a text that holds one is refused before parsing.
 STAR = "\ue000"  # any characters within one path name: an unquoted glob
 QUERY = "\ue001"  # one character within one path name
@@ -34,8 +39,9 @@ _MAX_ALTERNATIVES = 64
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]+")
 _BRACES = re.compile(r"\{[^{}]*(?:,|\.\.)[^{}]*\}")
-_NUMERIC_VARIABLES = frozenset("UID EUID PPID RANDOM SECONDS LINENO BASHPID EPOCHSECONDS ? # $ !".split())
-_PLAIN_VARIABLES = frozenset("HOSTNAME USER LOGNAME HOSTTYPE MACHTYPE OSTYPE BASH_VERSION".split())
+_QUOTED_ESCAPE = re.compile(r"\\([$`\"\\\n])")
+_NUMERIC_VARIABLES = _words("UID EUID PPID RANDOM SECONDS LINENO BASHPID EPOCHSECONDS ? # $ !")
+_PLAIN_VARIABLES = _words("HOSTNAME USER LOGNAME HOSTTYPE MACHTYPE OSTYPE BASH_VERSION")
 _ANSI = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"', "?": "?", "a": "\a", "b": "\b", "e": "\x1b", "r": "\r"}
 _ANSI_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3})|(.))", re.DOTALL)
 
@@ -141,23 +147,15 @@ class Scope:
         kind = part.get("Type")
         if kind == "Lit":
             text = part.get("Value", "")
-            if quoted:
-                return Word((re.sub(r"\\([$`\"\\\n])", lambda m: "" if m[1] == "\n" else m[1], text),))
-            return _literal(text)
-        if kind == "SglQuoted":
-            return Word((_ansi(part["Value"]) if part.get("Dollar") and "Value" in part else part.get("Value", ""),))
+            return Word((_QUOTED_ESCAPE.sub(_unescaped, text),)) if quoted else _literal(text)
         if kind == "DblQuoted":
             inner = self._join(part.get("Parts") or [], quoted=True)
             return inner if quoted else Word(tuple(_one_word(text) for text in inner.alternatives), inner.many)
-        if kind == "ArithmExp":
-            return Word((NUMBER, "-" + NUMBER))
-        if kind == "ProcSubst":
-            return Word(("/dev/fd/63",))
         if kind == "CmdSubst":
             return Word((self._output(part),), many=not quoted)
         if kind == "ParamExp":
             return self._parameter(part, quoted=quoted)
-        return UNKNOWN
+        return _plain_part(part)
 
     def _parameter(self, part: Node, *, quoted: bool) -> Word:
         name = (part.get("Param") or {}).get("Value", "")
@@ -246,6 +244,20 @@ class Scope:
         return ""
 
 
+def _unescaped(match: re.Match[str]) -> str:
+    return "" if match[1] == "\n" else match[1]
+
+
+def _plain_part(part: Node) -> Word:
+    """Parts that mean the same quoted or not."""
+    kind, value = part.get("Type"), part.get("Value", "")
+    if kind == "SglQuoted":
+        return Word((_ansi(value) if part.get("Dollar") else value,))
+    if kind == "ArithmExp":
+        return Word((NUMBER, "-" + NUMBER))
+    return Word(("/dev/fd/63",)) if kind == "ProcSubst" else UNKNOWN
+
+
 def _to_null(redirect: Node) -> bool:
     parts = (redirect.get("Word") or {}).get("Parts") or []
     return len(parts) == 1 and parts[0].get("Value") == "/dev/null"
@@ -325,7 +337,7 @@ def _ansi(text: str) -> str:
     def decode(match: re.Match[str]) -> str:
         if match[1] or match[2]:
             code = int(match[1], 16) if match[1] else int(match[2], 8) & 0xFF
-            return chr(code) if code < 0x80 else ANY  # noqa: PLR2004 - beyond ASCII it depends on the locale
+            return chr(code) if code < 0x80 else ANY
         return _ANSI[match[3]]
 
     return _ANSI_ESCAPE.sub(decode, text)

@@ -108,11 +108,8 @@ def _roots(words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
 
 
 def _below(roots: Sequence[Word]) -> Word:
-    found: list[str] = []
-    for root in roots or [Word((".",))]:
-        for one in root.alternatives:
-            found.append(ANY if ANY in one else one.rstrip("/") + "/" + BELOW)
-    return Word(tuple(found), many=True)
+    starts = [one for root in roots or [Word((".",))] for one in root.alternatives]
+    return Word(tuple(ANY if ANY in one else one.rstrip("/") + "/" + BELOW for one in starts), many=True)
 
 
 def _find(walker: Walker, call: Call) -> None:
@@ -124,25 +121,28 @@ def _find(walker: Walker, call: Call) -> None:
     files = _below(roots)
     while expression:
         word = expression.pop(0)
-        text = word.text
-        if text in _GROUPING:
-            continue
-        if text in _EXEC:
+        if word.text in _EXEC:
             inner, expression = _until_end(expression)
             if inner:
                 walker.call([_fill(one, "{}", files) for one in inner])
-            continue
-        option = call.table.options.get(text) if text is not None else None
-        if option is None or text is None:
-            walker.findings.unknown(f"find: {word.shown} is not known to only look")
-            continue
-        if text == "-delete":
-            for root in roots or [Word((".",))]:
-                walker.findings.delete(root, tree=True)
-        if option.effect:
-            walker.findings.effect(f"find {text} {option.effect}")
-        if option.kind is not None:
-            _value(walker, text, option.kind, expression)
+        elif word.text not in _GROUPING:
+            _expression(walker, call, word, expression, roots or [Word((".",))])
+
+
+def _expression(walker: Walker, call: Call, word: Word, rest: list[Word], roots: Sequence[Word]) -> None:
+    """One test or action of `find`, with its value taken from `rest`."""
+    text = word.text
+    option = call.table.options.get(text) if text is not None else None
+    if option is None or text is None:
+        walker.findings.unknown(f"find: {word.shown} is not known to only look")
+        return
+    if text == "-delete":
+        for root in roots:
+            walker.findings.delete(root, tree=True)
+    if option.effect:
+        walker.findings.effect(f"find {text} {option.effect}")
+    if option.kind is not None:
+        _value(walker, text, option.kind, rest)
 
 
 def _value(walker: Walker, name: str, kind: Kind, expression: list[Word]) -> None:

@@ -46,33 +46,44 @@ def upgrade() -> None:
         op.execute(_SESSIONS)
 
 
+def _text(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.Text(), nullable=False) for name in names]
+
+
+def _count(*names: str) -> list[sa.Column[int]]:
+    return [sa.Column(name, sa.Integer(), autoincrement=False, nullable=False) for name in names]
+
+
+def _flag(*names: str) -> list[sa.Column[bool]]:
+    return [sa.Column(name, sa.Boolean(), nullable=False) for name in names]
+
+
+def _time(*names: str) -> list[sa.Column[float]]:
+    return [sa.Column(name, sa.Double(), nullable=False) for name in names]
+
+
+def _past(*names: str) -> list[sa.Column[float]]:
+    """Times that are not there yet."""
+    return [sa.Column(name, sa.Double(), nullable=True) for name in names]
+
+
 def _make_runs() -> None:
     op.create_table(
         "runs",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("task", sa.Text(), nullable=False),
-        sa.Column("requested_by", sa.Text(), nullable=False),
-        sa.Column("next_node", sa.Text(), nullable=False),
-        sa.Column("ticket_id", sa.Text(), nullable=False),
-        sa.Column("runbook_id", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("updated_at", sa.Double(), nullable=False),
-        sa.Column("started_at", sa.Double(), nullable=True),
-        sa.Column("completed_at", sa.Double(), nullable=True),
+        *_text("tenant", "id", "source", "status", "task", "requested_by", "next_node", "ticket_id", "runbook_id"),
+        *_time("created_at", "updated_at"),
+        *_past("started_at", "completed_at"),
         sa.Column("ttl", sa.Integer(), nullable=True),
-        sa.Column("priority_rank", sa.Integer(), nullable=False),
-        sa.Column("due_at", sa.Double(), nullable=True),
+        *_count("priority_rank"),
+        *_past("due_at"),
         sa.Column("woken", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("fence", sa.Integer(), server_default="0", nullable=False),
         sa.Column("lease_worker", sa.Text(), nullable=True),
-        sa.Column("lease_until", sa.Double(), nullable=True),
+        *_past("lease_until"),
         sa.Column("cancel_by", sa.Text(), nullable=True),
         sa.Column("last_event", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
+        *_count("version"),
+        *_text("body"),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
     op.create_index(
@@ -100,11 +111,8 @@ def _make_runs() -> None:
 def _make_idempotency_keys() -> None:
     op.create_table(
         "idempotency_keys",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("request_sha256", sa.Text(), nullable=False),
-        sa.Column("run_id", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
+        *_text("tenant", "key", "request_sha256", "run_id"),
+        *_time("created_at"),
         sa.PrimaryKeyConstraint("tenant", "key"),
     )
     op.create_index("idempotency_keys_of_run", "idempotency_keys", ["tenant", "run_id"], unique=False)
@@ -113,19 +121,12 @@ def _make_idempotency_keys() -> None:
 def _make_steps() -> None:
     op.create_table(
         "steps",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("run_id", sa.Text(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("attempt", sa.Integer(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("phase", sa.Text(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("command", sa.Text(), nullable=False),
-        sa.Column("claimed_at", sa.Double(), nullable=True),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("updated_at", sa.Double(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
+        *_text("tenant", "id", "run_id"),
+        *_count("number", "attempt"),
+        *_text("name", "phase", "status", "command"),
+        *_past("claimed_at"),
+        *_time("created_at", "updated_at"),
+        *_text("body"),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
     op.create_index("steps_of_run", "steps", ["tenant", "run_id", "number"], unique=True)
@@ -134,13 +135,10 @@ def _make_steps() -> None:
 def _make_events() -> None:
     op.create_table(
         "events",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("run_id", sa.Text(), nullable=False),
-        sa.Column("sequence", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("type", sa.Text(), nullable=False),
-        sa.Column("node", sa.Text(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
+        *_text("tenant", "run_id"),
+        *_count("sequence"),
+        *_time("created_at"),
+        *_text("type", "node", "body"),
         sa.PrimaryKeyConstraint("tenant", "run_id", "sequence"),
     )
 
@@ -148,21 +146,14 @@ def _make_events() -> None:
 def _make_approvals() -> None:
     op.create_table(
         "approvals",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("run_id", sa.Text(), nullable=False),
-        sa.Column("step_id", sa.Text(), nullable=False),
-        sa.Column("step_number", sa.Integer(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("target", sa.Text(), nullable=False),
-        sa.Column("command", sa.Text(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("requested_at", sa.Double(), nullable=False),
-        sa.Column("expires_at", sa.Double(), nullable=False),
-        sa.Column("decided_at", sa.Double(), nullable=True),
-        sa.Column("decided_by", sa.Text(), nullable=False),
-        sa.Column("used_at", sa.Double(), nullable=True),
-        sa.Column("body", sa.Text(), nullable=False),
+        *_text("tenant", "id", "run_id", "step_id"),
+        *_count("step_number"),
+        *_text("status", "target", "command", "digest"),
+        *_time("requested_at", "expires_at"),
+        *_past("decided_at"),
+        *_text("decided_by"),
+        *_past("used_at"),
+        *_text("body"),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
     op.create_index("approvals_by_status", "approvals", ["tenant", "status", "requested_at", "id"], unique=False)
@@ -172,14 +163,11 @@ def _make_approvals() -> None:
 def _make_effects() -> None:
     op.create_table(
         "effects",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("step_id", sa.Text(), nullable=False),
-        sa.Column("attempt", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("run_id", sa.Text(), nullable=False),
-        sa.Column("target", sa.Text(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("claimed_at", sa.Double(), nullable=False),
-        sa.Column("ended_at", sa.Double(), nullable=True),
+        *_text("tenant", "step_id"),
+        *_count("attempt"),
+        *_text("run_id", "target", "digest"),
+        *_time("claimed_at"),
+        *_past("ended_at"),
         sa.PrimaryKeyConstraint("tenant", "step_id", "attempt"),
     )
     op.create_index("effects_of_run", "effects", ["tenant", "run_id"], unique=False)
@@ -189,10 +177,8 @@ def _make_effects() -> None:
 def _make_target_locks() -> None:
     op.create_table(
         "target_locks",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("target", sa.Text(), nullable=False),
-        sa.Column("step_id", sa.Text(), nullable=False),
-        sa.Column("taken_at", sa.Double(), nullable=False),
+        *_text("tenant", "target", "step_id"),
+        *_time("taken_at"),
         sa.PrimaryKeyConstraint("tenant", "target"),
     )
 
@@ -200,23 +186,14 @@ def _make_target_locks() -> None:
 def _make_tickets() -> None:
     op.create_table(
         "tickets",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("fingerprint", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("title", sa.Text(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("priority", sa.Text(), nullable=False),
-        sa.Column("environment", sa.Text(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("signals", sa.Integer(), nullable=False),
-        sa.Column("firing", sa.Boolean(), nullable=False),
-        sa.Column("run_id", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("updated_at", sa.Double(), nullable=False),
-        sa.Column("closed_at", sa.Double(), nullable=True),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
+        *_text("tenant", "id", "fingerprint", "name", "title", "source", "priority", "environment", "status"),
+        *_count("signals"),
+        *_flag("firing"),
+        *_text("run_id"),
+        *_time("created_at", "updated_at"),
+        *_past("closed_at"),
+        *_count("version"),
+        *_text("body"),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
     op.create_index("tickets_newest", "tickets", ["tenant", "created_at", "id"], unique=False)
@@ -235,14 +212,11 @@ def _make_tickets() -> None:
 def _make_signals() -> None:
     op.create_table(
         "signals",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("ticket_id", sa.Text(), nullable=False),
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("delivery", sa.Text(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("received_at", sa.Double(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
+        *_text("tenant", "ticket_id"),
+        *_count("number"),
+        *_text("source", "delivery", "status"),
+        *_time("received_at"),
+        *_text("body"),
         sa.PrimaryKeyConstraint("tenant", "ticket_id", "number"),
     )
     op.create_index(
@@ -258,11 +232,10 @@ def _make_signals() -> None:
 def _make_measurements() -> None:
     op.create_table(
         "measurements",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("fingerprint", sa.Text(), nullable=False),
-        sa.Column("healthy", sa.Boolean(), nullable=False),
-        sa.Column("at", sa.Double(), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
+        *_text("tenant", "fingerprint"),
+        *_flag("healthy"),
+        *_time("at"),
+        *_text("text"),
         sa.PrimaryKeyConstraint("tenant", "fingerprint"),
     )
 
@@ -270,16 +243,11 @@ def _make_measurements() -> None:
 def _make_runbooks() -> None:
     op.create_table(
         "runbooks",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("title", sa.Text(), nullable=False),
-        sa.Column("version", sa.Text(), nullable=False),
-        sa.Column("revision", sa.Integer(), nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("updated_at", sa.Double(), nullable=False),
-        sa.Column("deleted_at", sa.Double(), nullable=True),
-        sa.Column("body", sa.Text(), nullable=False),
+        *_text("tenant", "id", "title", "version"),
+        *_count("revision", "position"),
+        *_time("created_at", "updated_at"),
+        *_past("deleted_at"),
+        *_text("body"),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
     op.create_index("runbooks_by_creation", "runbooks", ["tenant", "position"], unique=True)
@@ -288,13 +256,11 @@ def _make_runbooks() -> None:
 def _make_runbook_versions() -> None:
     op.create_table(
         "runbook_versions",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("revision", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("version", sa.Text(), nullable=False),
-        sa.Column("stored_at", sa.Double(), nullable=False),
-        sa.Column("stored_by", sa.Text(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
+        *_text("tenant", "id"),
+        *_count("revision"),
+        *_text("version"),
+        *_time("stored_at"),
+        *_text("stored_by", "body"),
         sa.PrimaryKeyConstraint("tenant", "id", "revision"),
     )
     op.create_index("runbook_versions_by_hash", "runbook_versions", ["tenant", "id", "version"], unique=False)
@@ -303,18 +269,11 @@ def _make_runbook_versions() -> None:
 def _make_connections() -> None:
     op.create_table(
         "connections",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("executor", sa.Text(), nullable=False),
-        sa.Column("reach", sa.Text(), nullable=False),
-        sa.Column("environment", sa.Text(), nullable=False),
-        sa.Column("credential", sa.Text(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("updated_at", sa.Double(), nullable=False),
-        sa.Column("deleted_at", sa.Double(), nullable=True),
-        sa.Column("body", sa.Text(), nullable=False),
+        *_text("tenant", "name", "id", "executor", "reach", "environment", "credential"),
+        *_count("version"),
+        *_time("created_at", "updated_at"),
+        *_past("deleted_at"),
+        *_text("body"),
         sa.PrimaryKeyConstraint("tenant", "name"),
     )
     op.create_index("connections_by_id", "connections", ["tenant", "id"], unique=True)
@@ -323,14 +282,11 @@ def _make_connections() -> None:
 def _make_credentials() -> None:
     op.create_table(
         "credentials",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
+        *_text("tenant", "name", "kind"),
+        *_count("version"),
         sa.Column("sealed", sa.LargeBinary(), nullable=True),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("updated_at", sa.Double(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
+        *_time("created_at", "updated_at"),
+        *_text("body"),
         sa.PrimaryKeyConstraint("tenant", "name"),
     )
 
@@ -338,14 +294,9 @@ def _make_credentials() -> None:
 def _make_api_keys() -> None:
     op.create_table(
         "api_keys",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("secret_sha256", sa.Text(), nullable=False),
-        sa.Column("role", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("revoked_at", sa.Double(), nullable=True),
+        *_text("tenant", "id", "secret_sha256", "role", "kind", "name"),
+        *_time("created_at"),
+        *_past("revoked_at"),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
     op.create_index("api_keys_by_hash", "api_keys", ["secret_sha256"], unique=True)
@@ -354,15 +305,10 @@ def _make_api_keys() -> None:
 def _make_notices() -> None:
     op.create_table(
         "notices",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("run_id", sa.Text(), nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("due_at", sa.Double(), nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
+        *_text("tenant", "id", "run_id", "channel", "status"),
+        *_count("attempts"),
+        *_time("due_at", "created_at"),
+        *_text("body"),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
     op.create_index(
@@ -380,11 +326,10 @@ def _make_notices() -> None:
 def _make_switches() -> None:
     op.create_table(
         "switches",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("value", sa.Boolean(), nullable=False),
-        sa.Column("set_by", sa.Text(), nullable=False),
-        sa.Column("set_at", sa.Double(), nullable=False),
+        *_text("tenant", "name"),
+        *_flag("value"),
+        *_text("set_by"),
+        *_time("set_at"),
         sa.PrimaryKeyConstraint("tenant", "name"),
     )
 
@@ -392,26 +337,13 @@ def _make_switches() -> None:
 def _make_audit() -> None:
     op.create_table(
         "audit",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("sequence", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("at", sa.Double(), nullable=False),
-        sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("action", sa.Text(), nullable=False),
-        sa.Column("run_id", sa.Text(), nullable=False),
-        sa.Column("step_id", sa.Text(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("detail", sa.Text(), nullable=False),
-        sa.Column("previous", sa.Text(), nullable=False),
-        sa.Column("hash", sa.Text(), nullable=False),
+        *_text("tenant"),
+        *_count("sequence"),
+        *_time("at"),
+        *_text("actor", "action", "run_id", "step_id", "digest", "detail", "previous", "hash"),
         sa.PrimaryKeyConstraint("tenant", "sequence"),
     )
 
 
 def _make_counters() -> None:
-    op.create_table(
-        "counters",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("value", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "name"),
-    )
+    op.create_table("counters", *_text("tenant", "name"), *_count("value"), sa.PrimaryKeyConstraint("tenant", "name"))
