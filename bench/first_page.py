@@ -55,7 +55,8 @@ async def measured() -> None:
                     answer.raise_for_status()
     print(f"first page of 50 in the store p50 {statistics.median(in_store):.1f} ms, worst {max(in_store):.1f} ms")
     print(
-        f"first page of 50 by the API   p50 {statistics.median(over_http):.1f} ms, worst {max(over_http):.1f} ms (aim 20)"
+        f"first page of 50 by the API   p50 {statistics.median(over_http):.1f} ms, worst {max(over_http):.1f} ms"
+        " (aim 20)"
     )
 
 

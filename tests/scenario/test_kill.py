@@ -1,4 +1,4 @@
-"""Pull the plug: kill -9 and SIGSTOP at every store write and around the spawn; nothing runs twice, nothing vanishes."""
+"""Pull the plug at every store write and around the spawn: nothing runs twice, nothing vanishes."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class LocalDoor(LocalCatalogue):
     @property
     def where(self) -> str:
         """Whom we talk to, in words."""
-        return f"the store in {self.folder}"
+        return f"The store in {self.folder}"
 
     async def pause_between_looks(self) -> None:
         """A moment."""

@@ -14,11 +14,12 @@ from opsagent.cli.folder import Server
 from opsagent.cli.options import Place
 from opsagent.cli.outfit import clock
 from opsagent.cli.problem import error_of
-from opsagent.errors import UnavailableError
+from opsagent.errors import RateLimited, UnavailableError
 
 Json = dict[str, Any]
 LOOK_EVERY_S = 0.5  # a look costs two requests of the key's 600 a minute
 TIMEOUT_S = 30.0
+PATIENCE = 10  # how often a request is sent before "too many requests" is an error
 EXPLAIN_AT_ONCE = 100  # commands in one request: what the route takes
 PATH_CHARS = 200  # of a runbook's path, its end: what the route takes
 
@@ -34,7 +35,7 @@ class RemoteDoor:
     @property
     def where(self) -> str:
         """Whom we talk to, in words."""
-        return f"the server at {self.client.base_url}"
+        return f"The server at {str(self.client.base_url).rstrip('/')}"
 
     def now(self) -> float:
         """Epoch seconds."""
@@ -183,17 +184,22 @@ class RemoteDoor:
     async def _ask(
         self, method: str, path: str, body: Json | None = None, *, query: Mapping[str, str] | None = None
     ) -> Json:
-        try:
-            response = await self.client.request(method, path, json=body, params=query)
-        except httpx.HTTPError as error:
-            raise UnavailableError(
-                f"{self.where} did not answer ({type(error).__name__}).".capitalize(),
-                fix="Look at its log; start it again with: opsagent serve",
-            ) from None
-        if response.is_error:
-            raise error_of(response.status_code, response.content)
-        found: Json = response.json() if response.content else {}
-        return found
+        for _ in range(PATIENCE):
+            try:
+                response = await self.client.request(method, path, json=body, params=query)
+            except httpx.HTTPError as error:
+                raise UnavailableError(
+                    f"{self.where} did not answer ({type(error).__name__}).",
+                    fix="Look at its log; start it again with: opsagent serve",
+                ) from None
+            if not response.is_error:
+                found: Json = response.json() if response.content else {}
+                return found
+            refusal = error_of(response.status_code, response.content)
+            if not isinstance(refusal, RateLimited):
+                raise refusal
+            await clock().sleep(_seconds(refusal))  # nothing was done, so asking again is harmless
+        raise refusal
 
 
 @asynccontextmanager
@@ -202,6 +208,11 @@ async def remote_door(place: Place, server: Server) -> AsyncIterator[RemoteDoor]
     headers = {"authorization": f"Bearer {read_admin_key(server.folder)}"}
     async with httpx.AsyncClient(base_url=server.url, headers=headers, timeout=TIMEOUT_S, trust_env=False) as client:
         yield RemoteDoor(client=client, place=place)
+
+
+def _seconds(refusal: RateLimited) -> float:
+    wanted = refusal.extra.get("retryAfter")
+    return min(float(wanted), TIMEOUT_S) if isinstance(wanted, int | float) else 1.0
 
 
 def _given(**query: str) -> dict[str, str]:

@@ -65,7 +65,8 @@ class Step:
     """One attempt at one command. `id` is `<run id>.<number>`; a new attempt is a new number with `attempt` + 1.
 
     `name` is the runbook step (or `measure`) it came from. `claimed_at` orders the undo. `undo_of` is the id of the
-    step this one takes back. `save` lists paths kept before the effect; `saved` maps a path to the artifact that holds what it contained before.
+    step this one takes back. `save` lists paths kept before the effect;
+    `saved` maps a path to the artifact that holds what it contained before.
     """
 
     id: str

@@ -7,7 +7,7 @@ compares the two.
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text, false
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text, false
 
 metadata = MetaData()
 
@@ -44,7 +44,7 @@ runs = Table(
     _time("updated_at"),
     _time("started_at", optional=True),
     _time("completed_at", optional=True),
-    Column("ttl", Integer),  # epoch second at which an ended run is deleted
+    Column("ttl", BigInteger),  # epoch second at which an ended run is deleted
     _count("priority_rank"),
     _time("due_at", optional=True),
     Column("woken", Boolean, nullable=False, server_default=false()),  # due_at was set by a person: no save moves it

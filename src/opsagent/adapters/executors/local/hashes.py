@@ -17,7 +17,11 @@ _LARGEST = 64 * 1024 * 1024  # bytes; what is larger is no script, and nobody wa
 class LocalFileHashes:
     """Fulfils `ports.files.FileHashes` for this machine."""
 
-    async def __call__(self, paths: Sequence[str], connection: Connection) -> tuple[tuple[str, str], ...]:
+    async def __call__(
+        self,
+        paths: Sequence[str],
+        connection: Connection,  # noqa: ARG002 - the port's; every local connection has the same files
+    ) -> tuple[tuple[str, str], ...]:
         """(path, SHA-256) of each, sorted."""
         return await asyncio.to_thread(_hashes, tuple(paths))
 

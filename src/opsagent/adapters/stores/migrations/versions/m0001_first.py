@@ -73,7 +73,7 @@ def _make_runs() -> None:
         *_text("tenant", "id", "source", "status", "task", "requested_by", "next_node", "ticket_id", "runbook_id"),
         *_time("created_at", "updated_at"),
         *_past("started_at", "completed_at"),
-        sa.Column("ttl", sa.Integer(), nullable=True),
+        sa.Column("ttl", sa.BigInteger(), nullable=True),
         *_count("priority_rank"),
         *_past("due_at"),
         sa.Column("woken", sa.Boolean(), server_default=sa.false(), nullable=False),
