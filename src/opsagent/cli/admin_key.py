@@ -8,8 +8,8 @@ from pathlib import Path
 from opsagent.cli.person import login_name
 from opsagent.domain.identity import DEFAULT_TENANT, PrincipalKind, Role
 from opsagent.errors import StoreUnavailable, Unauthenticated
+from opsagent.ports.catalogue import KeyStore
 from opsagent.ports.clock import Clock, Ids
-from opsagent.ports.stores import KeyStore
 
 FILE_NAME = "admin.key"
 

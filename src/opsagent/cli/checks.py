@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from opsagent.bootstrap.outfit import clock, read_server, shfmt
 from opsagent.cli.acting import describe
 from opsagent.cli.options import Place
-from opsagent.cli.outfit import clock, read_server, shfmt
 from opsagent.cli.person import login_name
 from opsagent.domain.identity import DEFAULT_TENANT
 from opsagent.errors import OpsAgentError, PolicyUnloadable

@@ -21,7 +21,7 @@ async def running_server(place: Place) -> Server | None:
     """The server to talk to. None when none runs, or when its key is not one of the tenant that is asked about."""
     if place.tenant != DEFAULT_TENANT:
         return None  # the folder's admin key belongs to the default tenant; the store beside the server serves all
-    from opsagent.cli.outfit import read_server
+    from opsagent.bootstrap.outfit import read_server
     from opsagent.settings import Settings
 
     folder = Settings.load(place.overrides()).server.data_dir

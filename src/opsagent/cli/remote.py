@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 
+from opsagent.bootstrap.outfit import clock
 from opsagent.cli.admin_key import read_admin_key
 from opsagent.cli.folder import Server
 from opsagent.cli.options import Place
-from opsagent.cli.outfit import clock
 from opsagent.cli.problem import error_of
 from opsagent.errors import RateLimited, UnavailableError
 

@@ -64,7 +64,7 @@ def check(paths: Paths = None, *, as_json: AsJson = False) -> None:
     """Read runbooks and say what is wrong with them; nothing is stored."""
 
     async def work() -> Exit:
-        from opsagent.cli.outfit import runbook_parser
+        from opsagent.bootstrap.outfit import runbook_parser
 
         texts, parse = _texts(paths or []), runbook_parser()
         if not texts:
@@ -179,6 +179,6 @@ def _texts(paths: Iterable[Path]) -> list[tuple[str, str]]:
 
 
 def _shipped() -> list[tuple[str, str]]:
-    from opsagent.cli.outfit import shipped_runbooks
+    from opsagent.bootstrap.outfit import shipped_runbooks
 
     return [(one.source, one.path or f"{one.id}.md") for one in shipped_runbooks()]

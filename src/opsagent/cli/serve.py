@@ -29,7 +29,7 @@ def serve(
     place = Place(data_dir=data_dir, as_json=as_json)
 
     async def work() -> Exit:
-        from opsagent.cli.outfit import start_logs
+        from opsagent.bootstrap.outfit import start_logs
         from opsagent.cli.server import Serving
         from opsagent.settings import Settings
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from opsagent.bootstrap import App, build
+from opsagent.bootstrap.outfit import ServerInfo, remove_server, write_server
 from opsagent.cli.acting import describe
 from opsagent.cli.admin_key import ensure_admin_key
 from opsagent.cli.exits import Exit
-from opsagent.cli.outfit import ServerInfo, remove_server, write_server
 from opsagent.cli.screen import hint, say, say_json
 from opsagent.domain.identity import DEFAULT_TENANT
 from opsagent.errors import ConfigurationError

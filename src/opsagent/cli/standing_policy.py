@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from opsagent.bootstrap.outfit import explainer
 from opsagent.cli.options import Place
-from opsagent.cli.outfit import explainer
 from opsagent.domain.command import Command, Reach
 from opsagent.domain.connection import Connection
 from opsagent.domain.policy import explain, judge

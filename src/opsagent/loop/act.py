@@ -113,7 +113,8 @@ async def _start(drive: Drive, step: Step, connection: Connection) -> None:
             target=connection.id,
             digest=step.digest,
             approval_id=step.approval_id,
-            cooldown_s=limits.cooldown_s,
+            # the steps of one repair belong together: only the first waits for the target to cool down
+            cooldown_s=0.0 if drive.run.had_effect else limits.cooldown_s,
             per_hour=limits.per_hour,
         )
     used = tuple(sorted({*drive.run.tools_used, step.command.executor}))

@@ -116,13 +116,13 @@ class Agent:
         self._changed(principal.tenant, run_id)
         return run
 
-    async def retry(self, principal: Principal, run_id: str) -> Run:
+    async def retry(self, principal: Principal, run_id: str, *, key: IdempotencyKey | None = None) -> Run:
         """A new run of the same request, with `retryOf`. NotFound, IllegalMove while the old one is open."""
         self._require_enabled()
         old = await self.stores.runs.get(principal.tenant, run_id)
         if not old.ended:
             raise IllegalMove(f"Run {run_id} is still {old.status}.", fix="Cancel it first, or wait for its end.")
-        run = await self.accept.again(old, by=principal.id)
+        run = await self.accept.again(old, by=principal.id, key=key)
         self._changed(run.tenant, run.id)
         return run
 

@@ -11,15 +11,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from opsagent.domain.approval import Approval
-from opsagent.domain.connection import Connection
 from opsagent.domain.event import AuditEntry, RunEvent
-from opsagent.domain.identity import ApiKey
 from opsagent.domain.notice import Notice
 from opsagent.domain.page import Page
 from opsagent.domain.run import Run, RunStatus, Source
-from opsagent.domain.runbook import Runbook
 from opsagent.domain.step import Step
 from opsagent.domain.ticket import Signal, Ticket, TicketStatus
+from opsagent.ports.catalogue import ConnectionStore, KeyStore, RunbookStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,73 +286,6 @@ class TicketStore(Protocol):
         ...
 
 
-class RunbookStore(Protocol):
-    """Runbooks and their versions."""
-
-    async def put(self, runbook: Runbook, by: str) -> Runbook:
-        """Store a new version (same id: revision + 1; same content: unchanged) with an audit entry."""
-        ...
-
-    async def get(self, tenant: str, runbook_id: str, *, version: str = "") -> Runbook:
-        """By slug, or by position in the list by creation when given a number; an older `version` by its hash.
-
-        NotFound.
-        """
-        ...
-
-    async def list(self, tenant: str) -> Sequence[Runbook]:
-        """All, by creation."""
-        ...
-
-    async def delete(self, tenant: str, runbook_id: str, by: str) -> None:
-        """Remove it; its versions stay. NotFound."""
-        ...
-
-    async def revision(self, tenant: str) -> int:
-        """A number that changes whenever a runbook of the tenant does: an index compares it."""
-        ...
-
-
-class ConnectionStore(Protocol):
-    """Registered targets."""
-
-    async def put(self, connection: Connection, by: str) -> Connection:
-        """Store it; an existing name keeps its id and gets version + 1. Audit entry."""
-        ...
-
-    async def get(self, tenant: str, name: str) -> Connection:
-        """By name or id. NotFound. `sandbox` always exists."""
-        ...
-
-    async def list(self, tenant: str) -> Sequence[Connection]:
-        """All of a tenant by name, the built-in sandbox included."""
-        ...
-
-    async def delete(self, tenant: str, name: str, by: str) -> None:
-        """Remove it. NotFound."""
-        ...
-
-
-class KeyStore(Protocol):
-    """API keys, hashed."""
-
-    async def put(self, key: ApiKey, by: str) -> None:
-        """Store a new key, with an audit entry."""
-        ...
-
-    async def find(self, secret_sha256: str) -> ApiKey | None:
-        """The live key with that hash. A get by key."""
-        ...
-
-    async def list(self, tenant: str) -> Sequence[ApiKey]:
-        """All of a tenant, revoked ones too, by creation."""
-        ...
-
-    async def revoke(self, tenant: str, key_id: str, by: str) -> None:
-        """End it now. NotFound."""
-        ...
-
-
 class NoticeStore(Protocol):
     """The outbox. Notices are put there by `RunStore.save`, so that none is lost and none is sent for nothing."""
 
@@ -394,8 +325,8 @@ class Housekeeping(Protocol):
         """Make it usable: migrations under a lock, built-in rows. StoreUnavailable, FolderInUse."""
         ...
 
-    async def expire(self) -> int:
-        """Delete ended runs past their ttl with their steps, events and approvals; returns how many runs."""
+    async def expire(self) -> Sequence[str]:
+        """Delete ended runs past their ttl with their steps, events and approvals; returns the ids of the runs."""
         ...
 
     async def check(self) -> str:

@@ -10,8 +10,9 @@ from opsagent.domain.event import AuditEntry, EventType, RunEvent
 from opsagent.domain.run import Node, Run, RunStatus
 from opsagent.domain.trigger import MAX_TASK_CHARS, Trigger
 from opsagent.errors import InputError, TooLarge
+from opsagent.ports.catalogue import ConnectionStore, RunbookStore
 from opsagent.ports.clock import Clock, Ids
-from opsagent.ports.stores import ConnectionStore, IdempotencyKey, RunbookStore, RunStore
+from opsagent.ports.stores import IdempotencyKey, RunStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +83,8 @@ class Accept:
         )
         return await self.runs.create(run, key=key, audit=(audit,), events=(event,))
 
-    async def again(self, old: Run, *, by: str) -> Run:
-        """A new run of an ended one: the same request and scope, nothing of its progress."""
+    async def again(self, old: Run, *, by: str, key: IdempotencyKey | None = None) -> Run:
+        """A new run of an ended one: the same request and scope, nothing of its progress. IdempotencyMismatch."""
         now = self.clock.now()
         run = Run(
             id=self.ids.uuid(),
@@ -113,4 +114,4 @@ class Accept:
         entry = AuditEntry(
             tenant=run.tenant, at=now, actor=by, action="run.retried", run_id=run.id, detail={"retryOf": old.id}
         )
-        return await self.runs.create(run, audit=(entry,))
+        return await self.runs.create(run, key=key, audit=(entry,))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from opsagent.domain.run import Node, Run, Source
 from opsagent.domain.ticket import Signal, Ticket
+from opsagent.ports.catalogue import ConnectionStore
 from opsagent.ports.clock import Clock, Ids
-from opsagent.ports.stores import Arrival, ConnectionStore, Joined, TicketStore
+from opsagent.ports.stores import Arrival, Joined, TicketStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,11 @@ class Execute:
         for executor in self.executors.values():
             await executor.release(run_id)
 
+    async def forget(self, run_id: str) -> None:
+        """The run was deleted: its start tokens mean nothing any more."""
+        for executor in self.executors.values():
+            await executor.forget(run_id)
+
     def concluded(self, step: Step, outcome: Outcome) -> tuple[Step, str]:
         """The step with its outcome, succeeded or failed by its expectation, and the reason in words."""
         now = self.clock.now()

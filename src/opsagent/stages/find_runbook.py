@@ -9,8 +9,8 @@ from opsagent.domain.run import Run
 from opsagent.domain.runbook import Runbook
 from opsagent.domain.ticket import Ticket
 from opsagent.errors import NotFound
+from opsagent.ports.catalogue import RunbookStore
 from opsagent.ports.index import RunbookIndex
-from opsagent.ports.stores import RunbookStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

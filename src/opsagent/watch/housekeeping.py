@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from opsagent.errors import OpsAgentError
@@ -15,9 +16,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class Sweeper:
-    """Runs every `every_s` seconds, the first time at once."""
+    """Runs every `every_s` seconds, the first time at once. `forget` drops the start tokens of a deleted run."""
 
     housekeeping: Housekeeping
+    forget: Callable[[str], Awaitable[None]]
     clock: Clock
     every_s: float = 3600.0
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
@@ -31,8 +33,10 @@ class Sweeper:
         while not self._stopped.is_set():
             try:
                 expired = await self.housekeeping.expire()
+                for run_id in expired:
+                    await self.forget(run_id)
                 if expired:
-                    log.info("deleted %d runs past their retention", expired)
+                    log.info("deleted %d runs past their retention", len(expired))
             except OpsAgentError as error:
                 log.warning("housekeeping failed: %s", error.message)
             try:

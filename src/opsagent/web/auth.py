@@ -11,8 +11,8 @@ from starlette.requests import HTTPConnection
 
 from opsagent.domain.identity import ApiKey, Permission, Principal, PrincipalKind
 from opsagent.errors import Forbidden, Unauthenticated
+from opsagent.ports.catalogue import KeyStore
 from opsagent.ports.clock import Clock
-from opsagent.ports.stores import KeyStore
 
 KEY_PREFIX = "opsa_"
 MAX_KEY_CHARS = 200

@@ -138,13 +138,13 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
-def idempotency(request: Request, body: Body) -> IdempotencyKey | None:
-    """The caller's key bound to the request: SHA-256 over the route and the canonical body. InputError."""
+def idempotency(request: Request, body: Body | None = None) -> IdempotencyKey | None:
+    """The caller's key bound to the request: SHA-256 over the route and the canonical body, if any. InputError."""
     key = idempotency_key(request)
     if key is None:
         return None
     canonical = orjson.dumps(
-        [request.method, request.url.path, body.model_dump(mode="json")], option=orjson.OPT_SORT_KEYS
+        [request.method, request.url.path, body.model_dump(mode="json") if body else None], option=orjson.OPT_SORT_KEYS
     )
     return IdempotencyKey(key=key, request_sha256=hashlib.sha256(canonical).hexdigest())
 
@@ -158,11 +158,14 @@ def takes(
     if markdown:
         content["text/markdown"] = {"schema": {"type": "string"}}
     described: dict[str, Any] = {"requestBody": {"required": required, "content": content}}
-    if idempotent:
-        words = "Makes a repeat harmless: the same key with the same request answers with what the first one made."
-        header = {"name": IDEMPOTENCY_HEADER, "in": "header", "required": False, "description": words}
-        described["parameters"] = [{**header, "schema": {"type": "string", "maxLength": 200}}]
-    return described
+    return described | takes_key() if idempotent else described
+
+
+def takes_key() -> dict[str, Any]:
+    """The OpenAPI words for a route that takes an Idempotency-Key."""
+    words = "Makes a repeat harmless: the same key with the same request answers with what the first one made."
+    header = {"name": IDEMPOTENCY_HEADER, "in": "header", "required": False, "description": words}
+    return {"parameters": [{**header, "schema": {"type": "string", "maxLength": 200}}]}
 
 
 def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:

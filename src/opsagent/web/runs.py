@@ -17,7 +17,7 @@ from opsagent.domain.run import RunStatus, Source
 from opsagent.errors import InputError, NotFound, OpsAgentError
 from opsagent.web import wire
 from opsagent.web.auth import Looker, Operator, Reader, keyring_of, presented_key
-from opsagent.web.bodies import as_json
+from opsagent.web.bodies import as_json, idempotency, takes_key
 from opsagent.web.deps import deps_of
 from opsagent.web.live import EventStream, changes, streams_of
 from opsagent.web.problems import problem
@@ -119,14 +119,16 @@ async def cancel(request: Request, principal: Operator, run_id: RunId) -> Respon
     return as_json(run_json(await deps_of(request).agent.cancel(principal, run_id)), 202)
 
 
-@router.post("/{run_id}/retry", summary="Run it again", status_code=202, responses={202: {"model": wire.Accepted}})
+@router.post(
+    "/{run_id}/retry",
+    summary="Run it again",
+    status_code=202,
+    responses={202: {"model": wire.Accepted}},
+    openapi_extra=takes_key(),
+)
 async def retry(request: Request, principal: Operator, run_id: RunId) -> Response:
-    """A new run of the same request, with `retryOf`; the old one must have ended. Takes no Idempotency-Key."""
-    if "idempotency-key" in request.headers:
-        raise InputError(
-            "A retry takes no Idempotency-Key.", fix="Leave it out, and list the runs before a second try."
-        )
-    run = await deps_of(request).agent.retry(principal, run_id)
+    """A new run of the same request, with `retryOf`; the old one must have ended."""
+    run = await deps_of(request).agent.retry(principal, run_id, key=idempotency(request))
     return as_json(accepted(run), 202, {"Location": f"{RUNS_PATH}/{run.id}"})
 
 

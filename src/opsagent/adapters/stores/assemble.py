@@ -21,7 +21,9 @@ from opsagent.ports.clock import Clock, Ids
 from opsagent.ports.stores import Stores
 
 
-def assemble(engine: Engine, clock: Clock, ids: Ids, read_audit_key: Callable[[], bytes], name: str) -> Stores:
+def assemble(
+    engine: Engine, clock: Clock, ids: Ids, read_audit_key: Callable[[], bytes], name: str, *, alone: bool
+) -> Stores:
     """All stores over `engine`; usable after `housekeeping.open()`, which makes the audit key readable."""
     chain = Chain(read_audit_key)
     return Stores(
@@ -35,6 +37,6 @@ def assemble(engine: Engine, clock: Clock, ids: Ids, read_audit_key: Callable[[]
         keys=SqlKeys(engine, clock, chain),
         notices=SqlNotices(engine, clock),
         audit=SqlAudit(engine, chain),
-        housekeeping=SqlHousekeeping(engine, clock),
+        housekeeping=SqlHousekeeping(engine, clock, alone=alone),
         name=name,
     )

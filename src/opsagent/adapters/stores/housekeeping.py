@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, delete, select
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from opsagent.adapters.stores.counters import grow
 from opsagent.adapters.stores.engine import Engine
@@ -24,24 +26,31 @@ _OF_A_RUN = (events, approvals, effects, idempotency_keys, notices, steps)
 
 
 class SqlHousekeeping:
-    """Housekeeping over SQL."""
+    """Housekeeping over SQL. `alone` says that nobody else works on this store while it is open."""
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: Engine, clock: Clock, *, alone: bool) -> None:
         self._engine = engine
         self._clock = clock
+        self._alone = alone
 
     async def open(self) -> None:
-        """Make it usable: migrations under a lock. StoreUnavailable, FolderInUse."""
-        await self._engine.open()
+        """Make it usable: migrations under a lock. StoreUnavailable, FolderInUse.
 
-    async def expire(self) -> int:
-        """Delete ended runs past their ttl with everything of theirs but the audit record; returns how many runs."""
-        total = 0
-        while count := await self._engine.write(
+        Whoever owns the store alone need not wait for the leases of a worker that was killed: it ends them. A worker
+        that lives all the same finds its fence stale, as it would after the lease's time.
+        """
+        await self._engine.open()
+        if self._alone:
+            await self._engine.write("housekeeping.end_leases", _end_leases)
+
+    async def expire(self) -> Sequence[str]:
+        """Delete ended runs past their ttl with everything of theirs but the audit record; returns their ids."""
+        deleted: list[str] = []
+        while some := await self._engine.write(
             "housekeeping.expire", lambda connection: _expire(connection, self._clock.now())
         ):
-            total += count
-        return total
+            deleted += some
+        return deleted
 
     async def check(self) -> str:
         """Empty when it can write (it does), else what is wrong and what to do, in words."""
@@ -60,12 +69,18 @@ class SqlHousekeeping:
         await self._engine.close()
 
 
-def _expire(connection: Connection, now: float) -> int:
+def _end_leases(connection: Connection) -> None:
+    connection.execute(
+        update(runs).where(runs.c.lease_until.is_not(None)).values(lease_until=0.0, fence=runs.c.fence + 1)
+    )
+
+
+def _expire(connection: Connection, now: float) -> list[str]:
     past = connection.execute(
         select(runs.c.tenant, runs.c.id).where(runs.c.ttl.is_not(None), runs.c.ttl <= now).limit(_BATCH)
     ).all()
     if not past:
-        return 0
+        return []
     which = [{"of": tenant, "run": run} for tenant, run in past]
     held_by = select(steps.c.id).where(steps.c.tenant == bindparam("of"), steps.c.run_id == bindparam("run"))
     connection.execute(
@@ -77,4 +92,4 @@ def _expire(connection: Connection, now: float) -> int:
             delete(table).where(table.c.tenant == bindparam("of"), table.c.run_id == bindparam("run")), which
         )
     connection.execute(delete(runs).where(runs.c.tenant == bindparam("of"), runs.c.id == bindparam("run")), which)
-    return len(past)
+    return [run for _, run in past]

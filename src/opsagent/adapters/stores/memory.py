@@ -57,4 +57,4 @@ def _connect() -> Connection:
 def open_memory(clock: Clock, ids: Ids, *, failpoints: Failpoints | None = None) -> Stores:
     """Stores in memory, for tests and trials; `housekeeping.open()` makes them usable."""
     key = ids.secret().encode()
-    return assemble(MemoryEngine(failpoints), clock, ids, lambda: key, "memory")
+    return assemble(MemoryEngine(failpoints), clock, ids, lambda: key, "memory", alone=True)

@@ -192,4 +192,4 @@ def _engine(path: Path, busy_s: float, begin: str) -> sqlalchemy.Engine:
 def open_sqlite(config: SqliteConfig, clock: Clock, ids: Ids, *, failpoints: Failpoints | None = None) -> Stores:
     """Stores in `<folder>/opsagent.db`; `housekeeping.open()` makes them usable."""
     engine = SqliteEngine(config, ids, failpoints=failpoints)
-    return assemble(engine, clock, ids, lambda: read_audit_key(config.folder), "sqlite")
+    return assemble(engine, clock, ids, lambda: read_audit_key(config.folder), "sqlite", alone=config.exclusive)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +41,10 @@ class Story:
         """All of it; FAILED unless every incident ended as it should."""
         self.teller.say("OpsAgent demo: a small shop on this machine is broken for real, and repaired.", style="bold")
         self.teller.now("starting the shop, its supervisor, a prober and OpsAgent")
-        log_to(self.folders.log)
+        with logged_to(self.folders.log):
+            return await self._on_stage()
+
+    async def _on_stage(self) -> Exit:
         async with set_stage(self.folders) as stage:
             await self._introduce(stage)
             scores = await self._all(stage)
@@ -155,6 +158,11 @@ class Story:
             await asyncio.Event().wait()
 
 
-def log_to(path: Path) -> None:
+@contextmanager
+def logged_to(path: Path) -> Iterator[None]:
     """Send what OpsAgent warns of into a file that is made when there is something: the terminal is for the story."""
     logging.basicConfig(handlers=[logging.FileHandler(path, delay=True)], level=logging.WARNING, force=True)
+    try:
+        yield
+    finally:
+        logging.basicConfig(handlers=[logging.NullHandler()], force=True)  # the folder may go now

@@ -96,6 +96,8 @@ class ShellAnalyser:
     def _walk(self, tree: Parsed, parsed: Mapping[str, Parsed], folder: str) -> tuple[Manifest, tuple[str, ...]]:
         if isinstance(tree, Unparsed):
             return Manifest(proof=Proof.UNKNOWN, reasons=(tree.reason,)), ()
+        if not tree:
+            return Manifest(proof=Proof.UNKNOWN, reasons=("there is no command in it",)), ()
         findings = Findings(self._tables, self._config.protected, folder)
         walk = Walk(self._tables, findings, parsed)
         try:

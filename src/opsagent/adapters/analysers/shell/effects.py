@@ -13,7 +13,7 @@ from opsagent.domain.command_table import Kind
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+\]?")
 _URL = re.compile(
-    r"(?:(?P<scheme>[a-z]+)://)?(?P<host>[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]{1,5})?(?P<rest>[/?#][^\x00-\x20\x7f]*)?",
+    r"(?:(?P<scheme>[a-z]+)://)?(?P<host>[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]{1,5})?(?P<rest>[/?][^\x00-\x20\x7f]*)?",
     re.DOTALL,
 )
 
@@ -31,9 +31,10 @@ def _fixed(_: Findings, word: Word) -> list[str]:
     return [] if word.text is not None else [f"{word.shown} is not written out"]
 
 
-def _name(_: Findings, word: Word) -> list[str]:
-    plain = word.text is not None and _IDENTIFIER.fullmatch(word.text)
-    return [] if plain else [f"{word.shown} is not a plain variable name"]
+def _name(findings: Findings, word: Word) -> list[str]:
+    if word.text is None or not _IDENTIFIER.fullmatch(word.text):
+        return [f"{word.shown} is not a plain variable name"]
+    return [f"setting {word.text} changes what commands do"] if findings.dangerous(word.text) else []
 
 
 def _read(findings: Findings, word: Word) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from opsagent.adapters.analysers.shell.paths import candidates, has_glob, may_meet
 from opsagent.adapters.analysers.shell.words import ANY, BELOW, QUERY, STAR, Word, shown
@@ -62,6 +63,10 @@ class Findings:
     def forbid(self, reason: str) -> None:
         """No approval can allow this."""
         _keep(self.forbidden, reason)
+
+    def dangerous(self, name: str) -> bool:
+        """Whether a variable decides which program runs or what it does."""
+        return any(fnmatchcase(name, pattern) for pattern in self.tables.dangerous_variables)
 
     # -- paths ---------------------------------------------------------------------------------------------------
 

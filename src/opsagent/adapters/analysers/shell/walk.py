@@ -71,6 +71,8 @@ class Walk:
             "FuncDecl": self._function,
             "DeclClause": self._declaration,
             "ParamExp": self._parameter,
+            "BinaryArithm": self._arithmetic_assignment,
+            "UnaryArithm": self._arithmetic_assignment,
             "BinaryTest": self._test,
             "UnaryTest": self._test,
         }
@@ -221,12 +223,17 @@ class Walk:
             self.findings.unknown(f"the variable {name} may change what commands do")
 
     def _assigned(self, name: str) -> None:
-        if any(fnmatchcase(name, pattern) for pattern in self.tables.dangerous_variables):
+        if self.findings.dangerous(name):
             self.findings.unknown(f"setting {name} changes what commands do")
 
     def _arithmetic(self, node: Any) -> None:
         if problem := self.scope.arithmetic_problem(node):
             self.findings.unknown(problem)
+
+    def _arithmetic_assignment(self, node: Node) -> None:
+        parts = (node.get("X") or {}).get("Parts") or []
+        if node.get("Op") in _ASSIGNING and len(parts) == 1:
+            self._assigned(parts[0].get("Value", ""))
 
     def _pipe(self, node: Node) -> None:
         """Remember what feeds the right side, for `find ... | xargs`."""

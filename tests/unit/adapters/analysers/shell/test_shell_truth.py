@@ -37,7 +37,9 @@ class Grammar:
 
     def name(self) -> str:
         stub = self.one(*STUBS)
-        return self.one(stub, stub, stub, f'"{stub}"', f"'{stub}'", f"{stub[:2]}\\{stub[2:]}", f"{stub[:3]}''{stub[3:]}")
+        return self.one(
+            stub, stub, stub, f'"{stub}"', f"'{stub}'", f"{stub[:2]}\\{stub[2:]}", f"{stub[:3]}''{stub[3:]}"
+        )
 
     def word(self, depth: int) -> str:
         if depth > 3:
@@ -72,7 +74,7 @@ class Grammar:
             f"nice {plain}",
             f"echo 1 | xargs {plain}",
             f"bash -c '{self.one(*STUBS)} | {self.one(*STUBS)}'",
-            f"sh -c \"{self.one(*STUBS)} && {self.one(*STUBS)}\"",
+            f'sh -c "{self.one(*STUBS)} && {self.one(*STUBS)}"',
             f"command {plain}",
             f"eval '{self.one(*STUBS)}'",
             f"coproc {{ {plain}; }}; wait",

@@ -1,14 +1,12 @@
-"""The concrete pieces commands need before, or instead of, a whole app; the one file here that names adapters.
+"""The concrete pieces commands need before, or instead of, a whole app.
 
-`bootstrap` loads everything; `policy explain`, finding a running server and `doctor` must not have to.
+`compose.py` loads everything; `policy explain`, finding a running server and `doctor` must not have to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from pydantic import SecretStr
 
 from opsagent.adapters.clock import SystemClock, SystemIds
 from opsagent.adapters.datafolder import ServerInfo, read_server, remove_server, write_server
@@ -71,10 +69,11 @@ def start_logs(settings: Settings) -> None:
     """Send log lines where the settings say. ConfigurationError when the file cannot be opened."""
     from opsagent.adapters.logs import LogConfig, configure_logs
     from opsagent.adapters.redaction import Redaction
+    from opsagent.bootstrap.configs import secrets
 
     logs = settings.logs
     config = LogConfig(format=logs.log_format, level=logs.log_level, file=logs.log_file)
-    configure_logs(config, Redaction(_secrets(settings)))
+    configure_logs(config, Redaction(secrets(settings)))
 
 
 def shfmt() -> Path | None:
@@ -82,12 +81,3 @@ def shfmt() -> Path | None:
     from opsagent.adapters.analysers.shell.parser import find_shfmt
 
     return find_shfmt()
-
-
-def _secrets(settings: Settings) -> Iterator[str]:
-    """Every secret value the settings hold, whatever it is for: no log line may show one."""
-    for area, name, _ in Settings.each():
-        value = getattr(getattr(settings, area), name)
-        for one in value.values() if isinstance(value, Mapping) else (value,):
-            if isinstance(one, SecretStr) and one.get_secret_value():
-                yield one.get_secret_value()

@@ -1,0 +1,132 @@
+"""A whole OpsAgent: what wakes up, what works, and in which order it lets go."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from opsagent.adapters.artifacts.files import FileArtifacts
+from opsagent.adapters.clock import SystemClock, SystemIds
+from opsagent.adapters.datafolder import prepare_folder
+from opsagent.adapters.executors.local import Backend, LocalExecutor, harden_process
+from opsagent.adapters.live import LiveHub
+from opsagent.bootstrap.configs import degraded_by_settings
+from opsagent.loop.agent import Agent
+from opsagent.loop.worker import Worker
+from opsagent.ports.intake import SignalSource
+from opsagent.ports.stores import Stores
+from opsagent.settings import Settings
+from opsagent.watch.housekeeping import Sweeper
+from opsagent.watch.outbox import Outbox
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from opsagent.web.deps import Readiness
+
+
+@dataclass(slots=True, kw_only=True)
+class App:
+    """A whole OpsAgent. `async with` opens its store; with `serving` it owns the folder and works meanwhile."""
+
+    settings: Settings
+    serving: bool
+    folder: Path
+    clock: SystemClock
+    ids: SystemIds
+    stores: Stores
+    executor: LocalExecutor
+    agent: Agent
+    worker: Worker
+    outbox: Outbox
+    sweeper: Sweeper
+    live: LiveHub
+    sources: Mapping[str, SignalSource]
+    artifacts: FileArtifacts
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    @property
+    def executors(self) -> Mapping[str, LocalExecutor]:
+        """The executors by name."""
+        return {"shell": self.executor}
+
+    async def __aenter__(self) -> Self:
+        """Open it. FolderInUse, StoreUnavailable, ConfigurationError."""
+        await asyncio.to_thread(prepare_folder, self.folder)
+        await self.stores.housekeeping.open()
+        self._stack.push_async_callback(self.stores.housekeeping.close)
+        if self.serving:
+            harden_process()
+            await self.executor.probe()
+            await self._stack.enter_async_context(self.working())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish or park what is under way, and let go."""
+        self.live.close()
+        await self._stack.aclose()
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Workers, outbox and housekeeping run inside."""
+        await self.worker.start()
+        others = [
+            asyncio.create_task(self.outbox.run(), name="opsagent-outbox"),
+            asyncio.create_task(self.sweeper.run(), name="opsagent-housekeeping"),
+        ]
+        try:
+            yield
+        finally:
+            await self.worker.stop()
+            self.outbox.stop()
+            self.sweeper.stop()
+            await asyncio.gather(*others, return_exceptions=True)
+
+    async def readiness(self) -> Readiness:
+        """Whether it can take work, and what is degraded, in words."""
+        from opsagent.web.deps import Readiness
+
+        degraded = dict(degraded_by_settings(self.settings))
+        trouble = await self.stores.housekeeping.check()
+        if trouble:
+            degraded["store"] = trouble
+        about = await self.executor.describe()
+        if self.executor.backend != Backend.BWRAP:
+            degraded["sandbox"] = about["sandbox"]
+        return Readiness(ready=not trouble, degraded=degraded)
+
+    def web(self) -> FastAPI:
+        """The HTTP app over this agent."""
+        from prometheus_client import CollectorRegistry
+
+        from opsagent.web.app import create_app
+        from opsagent.web.deps import WebConfig, WebDeps
+
+        security = self.settings.security
+        config = WebConfig(
+            version=importlib.metadata.version("opsagent"),
+            body_limit_bytes=security.body_limit_bytes,
+            rate_per_minute=security.rate_limit_per_minute,
+            loopback=self.settings.server.host in ("127.0.0.1", "::1", "localhost"),
+            open_sources=frozenset(name for name in self.sources if name not in security.webhook_secrets),
+        )
+        return create_app(
+            WebDeps(
+                agent=self.agent,
+                clock=self.clock,
+                ids=self.ids,
+                sources=self.sources,
+                config=config,
+                readiness=self.readiness,
+                registry=CollectorRegistry(),
+                artifacts=self.artifacts,
+            )
+        )
