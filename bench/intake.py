@@ -80,7 +80,7 @@ def ours() -> Load:
 
 
 def main() -> None:
-    print(f"{CALLERS} callers, {CALLERS * EACH} requests each")
+    print(f"{CALLERS} callers, {CALLERS * EACH} requests to each server")
     each, many, own = bare("each"), bare("many"), ours()
     print(f"bare, a commit a row        {each}")
     print(f"bare, many rows a commit    {many}")

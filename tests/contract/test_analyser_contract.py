@@ -1,4 +1,4 @@
-"""What every analyser promises: it never raises for a bad command, keeps the order, and says the same alone as together."""
+"""What every analyser promises: it never raises, keeps the order, and says the same alone as together."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def _words(text: str) -> frozenset[str]:
 _KEYS = _words(
     """also effect asks secret forbidden bare bare_secret reversible style numeric harmless_options letters
     secret_letters options effects secrets forbids only with keys arguments words secret_words subcommands common
-    changes refuses reveals wrap skips privileged builtin check prints prints_numbers required alone like"""
+    changes refuses reveals wrap skips privileged builtin check prints prints_numbers required otherwise alone like"""
 )
 _TOKEN = re.compile(r"(?P<name>[^:?]+|-\?)(?:(?P<mark>[:?])(?P<kind>[a-z_]*))?")
 _STYLES = frozenset({"getopt", "leading", "single", "none"})
@@ -80,6 +80,7 @@ def _table(
         skips=section.number("skips"),
         privileged=section.flag("privileged"),
         builtin=section.flag("builtin"),
+        otherwise=section.text("otherwise", base.otherwise),
         alone=section.flag("alone") or base.alone,
         check=section.text("check", base.check),
         prints=section.pattern("prints") or base.prints,

@@ -26,6 +26,7 @@ from opsagent.bootstrap.app import App
 from opsagent.domain.runbook import Runbook
 from opsagent.loop.agent import Agent
 from opsagent.loop.drive import Kit
+from opsagent.loop.pressure import Pressure
 from opsagent.loop.worker import Worker
 from opsagent.ports.index import RunbookIndex
 from opsagent.ports.stores import Stores
@@ -70,7 +71,9 @@ def build(
         stores=stores,
         executor=world.executor,
         agent=world.agent(stores, index, kit.judge),
-        worker=Worker(kit=kit, dispatch=world.dispatch, config=configs.worker(settings, world.ids)),
+        worker=Worker(
+            kit=kit, dispatch=world.dispatch, pressure=world.pressure, config=configs.worker(settings, world.ids)
+        ),
         outbox=outbox,
         sweeper=Sweeper(housekeeping=stores.housekeeping, forget=kit.execute.forget, clock=world.clock),
         live=world.live,
@@ -88,6 +91,7 @@ class _World:
     clock: SystemClock = field(default_factory=SystemClock)
     ids: SystemIds = field(default_factory=SystemIds)
     live: LiveHub = field(default_factory=LiveHub)
+    pressure: Pressure = field(default_factory=Pressure)
 
     def __post_init__(self) -> None:
         self.dispatch = InProcessDispatch(self.clock)
@@ -143,7 +147,7 @@ class _World:
                 clock=self.clock,
                 ids=self.ids,
             ),
-            correlate=Correlate(tickets=stores.tickets, connections=stores.connections, clock=self.clock, ids=self.ids),
+            correlate=Correlate(tickets=stores.tickets, clock=self.clock, ids=self.ids),
             judge=judge,
             index=index,
             parse_runbook=_parse,
@@ -151,6 +155,7 @@ class _World:
             live=self.live,
             clock=self.clock,
             enabled=self.settings.intake.enabled,
+            pressure=self.pressure,
         )
 
 

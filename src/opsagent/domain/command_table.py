@@ -68,7 +68,8 @@ class CommandTable:
     `single` (-long), `none` (every word is data).
     `arguments` lists the positional words; True repeats it. `skips` is how many words stand before a wrapped command.
     `bare` says what happens when there is no argument at all. `asks` says why it is never proven to read. `only` must
-    match every positional word; `required` is a set of options of which one must be given; `alone` says
+    match every positional word; `required` is a set of options of which one must be given, `otherwise` the words
+    when none is; `alone` says
     that it only reads without a sub-command; `check` names a rule in code.
     `prints` and `prints_numbers` match the arguments with which its output is only plain names, or only numbers.
     """
@@ -100,6 +101,7 @@ class CommandTable:
     prints: re.Pattern[str] | None = None
     prints_numbers: re.Pattern[str] | None = None
     required: frozenset[str] = frozenset()
+    otherwise: str = ""
     alone: bool = False
 
 

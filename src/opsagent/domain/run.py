@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from opsagent.domain.connection import Connection
 from opsagent.domain.priority import Priority
 from opsagent.domain.ticket import Assessment
 from opsagent.errors import IllegalMove
@@ -106,7 +107,8 @@ class Usage:
 class Run:
     """One trip round the loop. Times are epoch seconds; `id` is a UUID version 4.
 
-    `scope` names the connections it may use, fixed when it was accepted. `parameters` and `captures` are outside
+    `scope` names the only connections it may use; empty, it may use those registered before it was accepted: a target
+    that appears later is never in it. `parameters` and `captures` are outside
     text. `next_node` is written in one transaction with the result of the node before it. `due_at` is when a worker
     may pick it up; None while it waits for a person. `active_s` counts the seconds it was in progress, waiting for
     people left out. `version` grows with every save.
@@ -171,6 +173,12 @@ class Run:
     def ttl(self) -> int | None:
         """Epoch second at which an ended run is deleted; an open run has none."""
         return None if self.completed_at is None else round(self.completed_at) + RETENTION_S
+
+    def may_use(self, connection: Connection) -> bool:
+        """Whether the connection is in the scope that was fixed when the run was accepted."""
+        if self.scope:
+            return connection.name in self.scope
+        return connection.created_at <= self.created_at
 
     @property
     def ended(self) -> bool:

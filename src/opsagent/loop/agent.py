@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from opsagent.domain.approval import Approval
 from opsagent.domain.connection import Connection
@@ -16,6 +16,7 @@ from opsagent.domain.step import Step, StepStatus
 from opsagent.domain.ticket import Signal, Ticket, TicketStatus
 from opsagent.domain.trigger import Trigger
 from opsagent.errors import Disabled, Forbidden, IllegalMove, InputError, NotFound
+from opsagent.loop.pressure import Pressure
 from opsagent.ports.clock import Clock
 from opsagent.ports.dispatch import Dispatch, Live
 from opsagent.ports.index import Found, RunbookIndex
@@ -54,18 +55,21 @@ class Agent:
     live: Live
     clock: Clock
     enabled: bool = True
+    pressure: Pressure = field(default_factory=Pressure)
 
     async def submit(self, trigger: Trigger, *, key: IdempotencyKey | None = None) -> Run:
         """Store a run and wake a worker. Errors of `Accept`; Disabled when intake is switched off."""
         self._require_enabled()
-        run = await self.accept(trigger, key=key)
+        with self.pressure.storing():
+            run = await self.accept(trigger, key=key)
         self._changed(run.tenant, run.id)
         return run
 
     async def receive(self, tenant: str, signals: Sequence[Signal]) -> Sequence[Joined]:
         """Store signals, with the tickets and runs they make. Disabled when intake is switched off."""
         self._require_enabled()
-        joined = await self.correlate(tenant, signals)
+        with self.pressure.storing():
+            joined = await self.correlate(signals)
         for one in joined:
             if one.created or one.reopened:
                 self._changed(tenant, one.ticket.run_id)

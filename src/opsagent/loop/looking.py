@@ -19,7 +19,7 @@ from opsagent.stages.ask import digest_of
 
 async def judged(drive: Drive, step: Step, connection: Connection) -> Step:
     """The step with its final command, verdict and digest."""
-    result = await drive.kit.judge(step.command, connection, scope=drive.run.scope)
+    result = await drive.kit.judge(step.command, connection, in_scope=drive.run.may_use(connection))
     bare = replace(step, command=result.command, verdict=result.verdict)
     return replace(bare, digest=digest_of(bare))
 

@@ -25,7 +25,8 @@ async def evaluator(drive: Drive) -> None:
     match = await drive.kit.find_runbook(run, ticket)
     connections = await drive.kit.stores.connections.list(run.tenant)
     target = aim(run, match.runbook, ticket, connections)
-    events = [drive.event(EventType.PLANNING, Node.EVALUATOR, _found(match, target))]
+    accepted = f"Accepted from {run.source.value} by {run.requested_by}. {_found(match, target)}"
+    events = [drive.event(EventType.PLANNING, Node.EVALUATOR, accepted)]
     run = _bound(drive, match, target)
     if ticket is None:
         await _choose(drive, run, match, target, None, events)

@@ -14,11 +14,13 @@ from opsagent.domain.step import Step, StepStatus
 from opsagent.errors import LeaseLost, NotFound, OpsAgentError, UnavailableError
 from opsagent.loop.drive import Drive, Kit
 from opsagent.loop.graph import Loop, build_loop, step_cycle
+from opsagent.loop.pressure import Pressure
 from opsagent.ports.dispatch import Dispatch
 from opsagent.ports.executor import Traced
 from opsagent.ports.stores import DueRun, Lease
 
 log = logging.getLogger(__name__)
+_PASS_S, _PASSES = 0.02, 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ class Worker:
 
     kit: Kit
     dispatch: Dispatch
+    pressure: Pressure
     config: WorkerConfig
     _loop: Loop | None = None
     _driving: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
@@ -80,15 +83,24 @@ class Worker:
     async def _sweep(self) -> None:
         while not self._stopping:
             try:
-                taken = await self._take_due()
+                taken = await self._take_due(await self._let_intake_pass())
             except OpsAgentError as error:
                 log.warning("sweep failed: %s", error.message)
                 taken = 0
             if not taken:
                 await self.dispatch.wait(self.config.sweep_s)
 
-    async def _take_due(self) -> int:
-        room = self.config.at_once - len(self._driving)
+    async def _let_intake_pass(self) -> int:
+        """How many runs to take now; while requests queue to be stored, one every half second, else all there is room
+        for: work never stands still, and nobody who hands something in waits for it."""
+        for _ in range(_PASSES):
+            if not self.pressure.high:
+                return self.config.at_once
+            await self.kit.clock.sleep(_PASS_S)
+        return 1
+
+    async def _take_due(self, most: int) -> int:
+        room = min(self.config.at_once - len(self._driving), most)
         if room <= 0:
             await asyncio.wait(self._driving.values(), return_when=asyncio.FIRST_COMPLETED)
             return 1

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opsagent.domain.connection import BUILT_IN_SANDBOX, Connection
-from opsagent.domain.event import AuditEntry, EventType, RunEvent
+from opsagent.domain.event import AuditEntry
 from opsagent.domain.run import Node, Run, RunStatus
 from opsagent.domain.trigger import MAX_TASK_CHARS, Trigger
 from opsagent.errors import InputError, TooLarge
@@ -37,10 +35,9 @@ class Accept:
         runbook_id = ""
         if trigger.runbook_id:
             runbook_id = (await self.runbooks.get(trigger.tenant, trigger.runbook_id)).id
+        scope: tuple[str, ...] = ()
         if trigger.connection:
-            scope: Sequence[Connection] = (await self.connections.get(trigger.tenant, trigger.connection),)
-        else:
-            scope = await self.connections.list(trigger.tenant)
+            scope = ((await self.connections.get(trigger.tenant, trigger.connection)).name,)
         now = self.clock.now()
         run = Run(
             id=self.ids.uuid(),
@@ -54,9 +51,9 @@ class Accept:
             mode=trigger.mode,
             next_node=Node.EVALUATOR,
             priority=trigger.priority,
-            scope=tuple(connection.name for connection in scope) or (BUILT_IN_SANDBOX,),
+            scope=scope,
             runbook_id=runbook_id,
-            connection=trigger.connection,
+            connection=scope[0] if scope else "",
             parameters=dict(trigger.parameters),
             trigger=dict(trigger.details),
             callback_url=trigger.callback_url,
@@ -73,15 +70,7 @@ class Accept:
             run_id=run.id,
             detail={"source": run.source.value},
         )
-        event = RunEvent(
-            run_id=run.id,
-            tenant=run.tenant,
-            type=EventType.PLANNING,
-            node="accept",
-            created_at=now,
-            content=f"Accepted from {run.source.value} by {run.requested_by}.",
-        )
-        return await self.runs.create(run, key=key, audit=(audit,), events=(event,))
+        return await self.runs.create(run, key=key, audit=(audit,))
 
     async def again(self, old: Run, *, by: str, key: IdempotencyKey | None = None) -> Run:
         """A new run of an ended one: the same request and scope, nothing of its progress. IdempotencyMismatch."""

@@ -31,7 +31,7 @@ def aim(
     run: Run, runbook: Runbook | None, ticket: Ticket | None, connections: Sequence[Connection]
 ) -> Target | Missing:
     """Named by the caller, else by the runbook, else the one whose labels all stand in the ticket, else the sandbox."""
-    in_scope = {connection.name: connection for connection in connections if connection.name in run.scope}
+    in_scope = {connection.name: connection for connection in connections if run.may_use(connection)}
     labels = dict(ticket.labels) if ticket else {}
     wanted = run.connection or (runbook.connection if runbook else "")
     if wanted:

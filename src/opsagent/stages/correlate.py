@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from opsagent.domain.run import Node, Run, Source
 from opsagent.domain.ticket import Signal, Ticket
-from opsagent.ports.catalogue import ConnectionStore
 from opsagent.ports.clock import Clock, Ids
 from opsagent.ports.stores import Arrival, Joined, TicketStore
 
@@ -17,18 +16,16 @@ class Correlate:
     """One problem, one ticket, one run: identity is (tenant, fingerprint) among the open tickets."""
 
     tickets: TicketStore
-    connections: ConnectionStore
     clock: Clock
     ids: Ids
 
-    async def __call__(self, tenant: str, signals: Sequence[Signal]) -> Sequence[Joined]:
+    async def __call__(self, signals: Sequence[Signal]) -> Sequence[Joined]:
         """What became of each signal, in order; all stored when this returns."""
         if not signals:
             return ()
-        scope = tuple(connection.name for connection in await self.connections.list(tenant))
-        return await self.tickets.receive([self._arrival(signal, scope) for signal in signals])
+        return await self.tickets.receive([self._arrival(signal) for signal in signals])
 
-    def _arrival(self, signal: Signal, scope: tuple[str, ...]) -> Arrival:
+    def _arrival(self, signal: Signal) -> Arrival:
         now = self.clock.now()
         run_id, ticket_id = self.ids.uuid(), self.ids.uuid()
         title = signal.title or signal.name
@@ -59,7 +56,6 @@ class Correlate:
             requested_by=f"source:{signal.source}",
             next_node=Node.EVALUATOR,
             priority=signal.priority,
-            scope=scope,
             alert=signal.name,
             ticket_id=ticket_id,
             fingerprint=signal.fingerprint,

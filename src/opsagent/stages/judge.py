@@ -34,7 +34,7 @@ class Judge:
     backend: Callable[[str], str]
     host_reach: bool
 
-    async def __call__(self, command: Command, connection: Connection, *, scope: Sequence[str]) -> Judged:
+    async def __call__(self, command: Command, connection: Connection, *, in_scope: bool) -> Judged:
         """Judge the very object that would be executed. Never raises for a bad command: that is a verdict."""
         manifest = await self._manifest(command, connection)
         finished = replace(
@@ -50,7 +50,7 @@ class Judge:
             manifest,
             command=finished,
             connection=connection,
-            in_scope=connection.name in scope,
+            in_scope=in_scope,
             backend=self.backend(command.executor),
         )
         return Judged(command=finished, verdict=verdict)

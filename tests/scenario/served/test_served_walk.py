@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from served import PARKED, Caller, Served, Shop
+from served import Caller, Served, Shop, until
 
 ROLES = ("intake", "viewer", "operator", "approver", "admin")
 
@@ -127,12 +127,7 @@ def test_a_running_command_is_killed_by_cancel(served: Served, admin: Caller, sh
     )
     run_id = shop.execute(admin)
 
-    def started() -> bool:
-        return any(one["outcome"] is None and one["status"] == "claimed" for one in _steps(admin, run_id))
-
-    from served import until
-
-    until(started, "the command runs")
+    until(lambda: "claimed" in {one["status"] for one in _steps(admin, run_id)}, "the command runs")
     admin.json_of("POST", f"/api/agent-ops/{run_id}/cancel", status=202)
     assert admin.run_once(run_id, within_s=10)["status"] == "cancelled"
     assert not shop.healthy.exists()
@@ -146,7 +141,7 @@ def test_a_refusal_by_a_person_ends_the_run_with_their_words(admin: Caller, shop
     run_id = shop.execute(admin)
     refused = admin.approve(admin.question(run_id), approve=False, notes="not on a Friday")
     assert refused.json()["status"] == "refused"
-    run = admin.run_once(run_id, PARKED - {"awaiting_approval"})
+    run = admin.run_once(run_id)
     assert run["status"] == "failed"
     assert "not on a Friday" in run["error"]
     assert not shop.healthy.exists()

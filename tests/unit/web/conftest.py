@@ -227,7 +227,7 @@ async def make_web() -> AsyncIterator[MakeWeb]:
             accept=Accept(
                 runs=stores.runs, runbooks=stores.runbooks, connections=stores.connections, clock=clock, ids=ids
             ),
-            correlate=Correlate(tickets=stores.tickets, connections=stores.connections, clock=clock, ids=ids),
+            correlate=Correlate(tickets=stores.tickets, clock=clock, ids=ids),
             judge=judge or _judge(Policy(version="empty"), {}),
             index=Fts5Index(None),
             parse_runbook=lambda text, path, tenant: parse_runbook(text, path=path, tenant=tenant),

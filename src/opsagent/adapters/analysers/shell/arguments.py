@@ -10,6 +10,7 @@ from opsagent.adapters.analysers.shell.words import ANY, Word
 from opsagent.domain.command_table import CommandTable, Option
 
 _NUMERIC = re.compile(r"[-+][0-9]+[kKmMgGbc]?")
+_TIME_BACK = re.compile(r"-[0-9]+[a-z]*")
 
 
 _ENVIRONMENT = Option(secret="shows the environment")  # noqa: S106 - words, not a password
@@ -122,10 +123,12 @@ def _value(name: str, option: Option, rest: list[Word], placed: Placed) -> None:
         return
     value = rest.pop(0)
     text = value.text
-    if text is not None and len(text) > 1 and text.startswith("-") and not _NUMERIC.fullmatch(text):
+    if text is not None and len(text) > 1 and text.startswith("-") and not _TIME_BACK.fullmatch(text):
         # Some options take a value only sometimes: what looks like an option may be one.
         placed.problems.append(f"{text} after {name} may be an option")
-    if value.many:
+    if value.many and value.numeric:
+        placed.positional.append(value)  # more numbers may follow as arguments of their own
+    elif value.many:
         placed.problems.append(f"the value of {name} may become several words: quote it")
     placed.add(name, option, value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -10,7 +11,7 @@ from opsagent.adapters.analysers.shell.arguments import Placed, place
 from opsagent.adapters.analysers.shell.effects import apply_kind
 from opsagent.adapters.analysers.shell.findings import Findings
 from opsagent.adapters.analysers.shell.special import CHECKS
-from opsagent.adapters.analysers.shell.words import Node, Scope, Word
+from opsagent.adapters.analysers.shell.words import Node, Scope, Word, dynamic
 from opsagent.adapters.analysers.shell.wrappers import unwrap
 from opsagent.domain.command_table import CommandTable, Kind, Option, Tables
 
@@ -133,7 +134,7 @@ class Classifier:
             findings.secret(f"{title} {label} {option.secret}")
         if value is None or option.kind is None:
             return
-        if option.only is not None and not _matches(option, value):
+        if option.only is not None and not _fits(option.only, value):
             findings.unknown(f"{title} {label} {value.shown} is not known to only read")
             return
         for problem in apply_kind(self.walker.findings, option.kind, value):
@@ -162,11 +163,12 @@ class Classifier:
             (option.arguments for _, option, _ in call.placed.options if option.arguments is not None), table.arguments
         )
         if table.required and not call.placed.given & table.required:
-            findings.unknown(f"{call.title} without {' or '.join(sorted(table.required))} is not known to only read")
+            usual = f"without {' or '.join(sorted(table.required))} is not known to only read"
+            findings.unknown(f"{call.title} {table.otherwise or usual}")
         for kinds, word in _assign(specification, call.placed.positional):
             if not kinds:
                 findings.unknown(f"{call.title}: nothing is known about the argument {word.shown}")
-            if table.only is not None and (word.text is None or not table.only.fullmatch(word.text)):
+            if table.only is not None and not _fits(table.only, word):
                 findings.unknown(f"{call.title} {word.shown} is not known to only read")
             if table.secret_words is not None and any(table.secret_words.search(one) for one in word.alternatives):
                 findings.secret(f"{call.title} {word.shown} may show secrets")
@@ -175,9 +177,11 @@ class Classifier:
                     findings.unknown(f"{call.title}: {problem}")
 
 
-def _matches(option: Option, value: Word) -> bool:
-    pattern, text = option.only, value.text
-    return pattern is not None and text is not None and pattern.fullmatch(text) is not None
+def _fits(pattern: re.Pattern[str], word: Word) -> bool:
+    """Whether everything the word can be matches as a whole; a number stands for any number."""
+    if word.many and not word.numeric:
+        return False
+    return all(not dynamic(one) and pattern.fullmatch(one) for one in word.samples)
 
 
 def _may_evaluate(word: Word) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from opsagent.adapters.analysers.shell.findings import Findings
 from opsagent.adapters.analysers.shell.programs import awk_problem, jq_problem, sed_problem
-from opsagent.adapters.analysers.shell.words import Word
+from opsagent.adapters.analysers.shell.words import Word, dynamic
 from opsagent.domain.command_table import Kind
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -28,7 +28,8 @@ def _any(_: Findings, __: Word) -> list[str]:
 
 
 def _fixed(_: Findings, word: Word) -> list[str]:
-    return [] if word.text is not None else [f"{word.shown} is not written out"]
+    known = word.numeric or (not word.many and not any(dynamic(one) for one in word.alternatives))
+    return [] if known else [f"{word.shown} is not written out"]
 
 
 def _name(findings: Findings, word: Word) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -14,9 +15,11 @@ _MANY_DEEP, _MANY, _ONE, _DIGIT, _DIGITS = "deep", "many", "one", "digit", "digi
 _REPEATING = frozenset({_MANY, _MANY_DEEP, _DIGITS})
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)
 def may_meet(pattern: str, listed: str) -> bool:
     """Whether a command's pattern and a listed one (`*` within a name, `**` across names) have a path in common."""
+    if not has_glob(pattern):
+        return _expression(listed).fullmatch(pattern) is not None
     if listed.startswith("**/"):  # at the start, or below any folder
         own = _listed_tokens(listed[3:])
         return _meet(_tokens(pattern), own) or _meet(_tokens(pattern), (_MANY_DEEP, "=/", *own))
@@ -79,6 +82,14 @@ def _tokens(pattern: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1024)
+def _expression(listed: str) -> re.Pattern[str]:
+    """A listed pattern as a regular expression, for paths that are written out."""
+    start = "(?:.*/)?" if listed.startswith("**/") else ""
+    rest = re.escape(listed.removeprefix("**/"))
+    return re.compile(start + rest.replace(r"\*\*", ".*").replace(r"\*", "[^/]*").replace(r"\?", "[^/]"), re.DOTALL)
+
+
+@lru_cache(maxsize=1024)
 def _listed_tokens(listed: str) -> tuple[str, ...]:
     tokens: list[str] = []
     index = 0
@@ -128,7 +139,7 @@ def _share(first: str, second: str) -> bool:
         return first == second
     for one, other in ((first, second), (second, first)):
         if one.startswith("=") and other in {_DIGIT, _DIGITS}:
-            return one[1:].isdigit()
+            return one[1:].isdigit() or one == "=,"
         if one.startswith("="):
             return other == _MANY_DEEP or (one != "=/" and not (other == _EPSILON_HEAD and one == "=."))
     return True

@@ -161,6 +161,10 @@ def _quiet(walker: Walker, call: Call) -> None:
         walker.findings.unknown(f"{call.title} sends what it is fed: add `</dev/null`")
 
 
+def _nothing(_: Walker, __: Call) -> None:
+    """Known by its table; the name only marks what it prints."""
+
+
 def _wget(walker: Walker, call: Call) -> None:
     if not call.placed.given & {"--max-redirect"} and call.arguments:
         walker.findings.unknown("wget follows redirects to other hosts: add `--max-redirect=0`, or use curl")
@@ -174,6 +178,7 @@ CHECKS: Mapping[str, Callable[[Walker, Call], None]] = {
     "service": _service,
     "kill": _kill,
     "host_port": _host_port,
+    "date": _nothing,
     "grep": _grep,
     "quiet": _quiet,
     "wget": _wget,

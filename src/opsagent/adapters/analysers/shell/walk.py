@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from opsagent.adapters.analysers.shell.classify import Classifier
+from opsagent.adapters.analysers.shell.dates import date_pattern
 from opsagent.adapters.analysers.shell.findings import Findings
 from opsagent.adapters.analysers.shell.parser import Parsed, Unparsed
 from opsagent.adapters.analysers.shell.words import ANY, IDENTS, NUMBERS, UNKNOWN, Node, Scope, Word
@@ -113,6 +114,8 @@ class Walk:
         line = " ".join(arguments)
         if table is not None and table.prints_numbers is not None and table.prints_numbers.fullmatch(line):
             return NUMBERS
+        if table is not None and table.check == "date" and arguments and (known := date_pattern(arguments[-1])):
+            return known
         return IDENTS if table is not None and table.prints is not None and table.prints.fullmatch(line) else ANY
 
     # -- first pass: what variables can hold, what functions exist -------------------------------------------------

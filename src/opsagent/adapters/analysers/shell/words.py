@@ -22,7 +22,7 @@ ANY = "\ue002"  # anything at all
 IDENT = "\ue003"  # a number or plain name: letters, digits, `._:+`; no slash, no blank, never a dash first
 IDENTS = "\ue004"  # several of those, separated by blanks
 BELOW = "\ue005"  # any path below a folder: what `find` hands on
-NUMBER = "\ue006"  # digits
+NUMBER = "\ue006"  # digits and commas
 NUMBERS = "\ue007"  # several of those, separated by blanks
 _LISTS = {IDENTS: IDENT, NUMBERS: NUMBER}
 _MARKS = {
@@ -66,6 +66,16 @@ class Word:
         return any(one[:1] in {"-", STAR, QUERY, ANY} for one in self.alternatives)
 
     @property
+    def numeric(self) -> bool:
+        """Whether it can only be numbers."""
+        return all(re.fullmatch(f"[0-9,{NUMBER}]+", one) for one in self.alternatives)
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """The alternatives with every number made one, for matching."""
+        return tuple(one.replace(NUMBER, "0") for one in self.alternatives)
+
+    @property
     def unknown(self) -> bool:
         """Whether it can be anything."""
         return any(ANY in one for one in self.alternatives)
@@ -77,6 +87,11 @@ class Word:
 
 
 UNKNOWN = Word((ANY,), many=True)
+
+
+def dynamic(pattern: str) -> bool:
+    """Whether a pattern holds anything that is not written out."""
+    return any(mark in pattern for mark in _MARKS)
 
 
 def shown(pattern: str) -> str:

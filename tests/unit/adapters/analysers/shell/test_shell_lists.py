@@ -30,7 +30,13 @@ async def test_everyday_diagnostics_pass_without_asking(verdicts, held_out):
 
 
 @pytest.mark.parametrize(
-    ("name", "held_out"), [("not_reads.txt", False), ("not_reads.txt", True), ("not_reads_found.txt", False), ("not_reads_second.txt", False)]
+    ("name", "held_out"),
+    [
+        ("not_reads.txt", False),
+        ("not_reads.txt", True),
+        ("not_reads_found.txt", False),
+        ("not_reads_second.txt", False),
+    ],
 )
 async def test_nothing_that_changes_or_leaks_passes(verdicts, name, held_out):
     commands = lines(name, held_out=held_out)

@@ -43,7 +43,8 @@ async def test_services_processes_and_contacts(analyser):
 
 
 async def test_every_invocation_is_listed_wherever_it_hides(analyser):
-    text = 'a; b | c && (d; e `f`); r "$(g)" <(h); if i; then j; fi; k() { l; }; sh -c "m; bash -c n"; x=$(o); p <<E\n$(q)\nE\n'
+    text = 'a; b | c && (d; e `f`); r "$(g)" <(h); if i; then j; fi; k() { l; }; sh -c "m; bash -c n"; x=$(o)\n'
+    text += "p <<E\n$(q)\nE\n"
     manifest = await of(analyser, text)
     names = {one.name for one in manifest.invocations}
     assert set("abcdefghijlmnopq") <= names

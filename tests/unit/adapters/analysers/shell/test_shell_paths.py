@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsagent.adapters.analysers.shell.paths import candidates, may_meet
+from opsagent.adapters.analysers.shell.paths import _listed_tokens, _meet, _tokens, candidates, may_meet
 from opsagent.adapters.analysers.shell.words import ANY, NUMBER, QUERY, STAR
 
 
@@ -49,6 +49,15 @@ NAMES = st.text(alphabet="ab.", min_size=1, max_size=4)
 def test_a_plain_name_meets_what_fnmatch_says(name, listed):
     if "**" not in listed:
         assert may_meet(name, listed) is fnmatchcase(name, listed)
+
+
+@given(st.text(alphabet="ab./", min_size=1, max_size=6), st.text(alphabet="ab./*?", min_size=1, max_size=6))
+def test_the_quick_way_says_what_the_careful_way_says(path, listed):
+    rooted = [listed.removeprefix("**/")]
+    careful = any(_meet(_tokens(path), _listed_tokens(one)) for one in rooted)
+    if listed.startswith("**/"):
+        careful = careful or _meet(_tokens(path), ("deep", "=/", *_listed_tokens(rooted[0])))
+    assert may_meet(path, listed) is careful
 
 
 @given(st.text(alphabet="ab*?", min_size=1, max_size=4), st.text(alphabet="ab*?", min_size=1, max_size=4), NAMES)
