@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from opsagent.bootstrap import build
+from opsagent.cli.admin_key import ensure_admin_key
 from opsagent.domain.run import Source
 from opsagent.domain.trigger import Trigger
 from opsagent.settings import Settings
@@ -22,8 +23,9 @@ LOOKS = 50
 async def measured() -> None:
     with tempfile.TemporaryDirectory() as folder:
         overrides = {"data_dir": Path(folder), "log_level": "ERROR", "rate_limit_per_minute": 1_000_000}
-        async with build(Settings.load(overrides, environ={})) as app:
-            key = await app.admin_key()
+        async with build(Settings.load(overrides, environ={}), serving=False) as app:
+            key_file = await ensure_admin_key(Path(folder), app.stores.keys, app.clock, app.ids)
+            key = key_file.read_text().strip()
             begun = time.perf_counter()
             for start in range(0, STORED, 1000):
                 await asyncio.gather(

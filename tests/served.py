@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -211,10 +213,10 @@ class Served:
         return self.log.read_text(errors="replace")
 
 
-def environment(folder: Path, **settings: object) -> dict[str, str]:
+def environment(**settings: object) -> dict[str, str]:
     """The environment of a server: ours without settings of OpsAgent, with these."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OPSAGENT_")}
-    given = SETTINGS | {"sandbox_root": str(folder / "sandbox")} | settings
+    given = SETTINGS | settings
     return kept | {f"OPSAGENT_{name.upper()}": str(value) for name, value in given.items()}
 
 
@@ -232,7 +234,10 @@ def serve(folder: Path, **settings: object) -> Iterator[Served]:
     """A server that takes work. At the end it is told to stop, and its log must hold no traceback."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     log = folder.parent / f"{folder.name}.log"
-    environ = environment(folder.parent, **settings)
+    # Not in pytest's folder: commands run as another user where we are root, and could not enter it.
+    scratch = Path(tempfile.mkdtemp(prefix="opsagent-sandbox-"))
+    scratch.chmod(0o711)
+    environ = environment(sandbox_root=scratch / "runs", **settings)
     served = Served(folder=folder, process=launch(folder, log, environ), log=log, environment=environ)
     try:
         until(lambda: _is_up(served), "the server is up")
@@ -244,6 +249,7 @@ def serve(folder: Path, **settings: object) -> Iterator[Served]:
             caller.close()
         if served.process.poll() is None:
             served.kill()
+        shutil.rmtree(scratch, ignore_errors=True)
     assert "Traceback" not in served.said(), served.said()
 
 

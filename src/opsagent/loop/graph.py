@@ -86,5 +86,5 @@ def _passing(node: Node, act: Callable[[Drive], Awaitable[None]]) -> Callable[..
     return passing
 
 
-def _onward(place: Place) -> str:
-    return place["next"]
+async def _onward(place: Place) -> str:
+    return place["next"]  # async although it waits for nothing: LangGraph hands a plain function to a thread

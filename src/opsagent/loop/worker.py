@@ -150,8 +150,9 @@ class Worker:
 
     async def _cycles(self, drive: Drive) -> None:
         try:
-            drive.steps = list(await self.kit.stores.journal.steps(drive.run.tenant, drive.run.id))
-            await self._end_interrupted_looks(drive)
+            if drive.run.started_at is not None:
+                drive.steps = list(await self.kit.stores.journal.steps(drive.run.tenant, drive.run.id))
+                await self._end_interrupted_looks(drive)
             loop = await self._built()
             while not (drive.parked or drive.run.ended or self._stopping):
                 await step_cycle(loop, drive)

@@ -38,6 +38,8 @@ class FindRunbook:
             match = _by_alert(everything, ticket)
             if match is not None:
                 return match
+        if not everything:
+            return Match(runbook=None, candidates=(), why="no runbook is stored")
         query = ticket.name if ticket else run.task
         await self.index.refresh(run.tenant, await self.runbooks.revision(run.tenant), everything)
         found = await self.index.search(run.tenant, query)

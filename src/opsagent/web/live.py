@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
@@ -24,6 +24,8 @@ class Streams:
         self._limit = limit
         self._open = 0
         self._closing = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
 
     @property
     def closing(self) -> bool:
@@ -38,6 +40,12 @@ class Streams:
         """Wait for the bell."""
         await self._closing.wait()
 
+    async def emptied(self, within_s: float) -> None:
+        """Wait until every stream has said goodbye to its watcher, for so many seconds at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._empty.wait()
+
     @contextmanager
     def place(self) -> Iterator[None]:
         """Hold one of the places. RateLimited when all are taken."""
@@ -48,10 +56,13 @@ class Streams:
                 extra={"retryAfter": 5},
             )
         self._open += 1
+        self._empty.clear()
         try:
             yield
         finally:
             self._open -= 1
+            if self._open == 0:
+                self._empty.set()
 
 
 def streams_of(connection: HTTPConnection) -> Streams:

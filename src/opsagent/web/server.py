@@ -8,9 +8,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from opsagent.web.app import close_streams
+from opsagent.web.live import streams_of_app
 
 _MAX_FRAME_BYTES = 64 * 1024  # all a client ever sends on a socket is its key
 _GRACE_S = 10  # what an answer in progress may still take
+_GOODBYE_S = 1.0  # what a stream may take to say that it ends; uvicorn would cut a socket off with 1012
 
 
 class Server(uvicorn.Server):
@@ -38,4 +40,5 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[sockets_of_the_system.socket] | None = None) -> None:
         """Go down: streams end, answers in progress finish, then the app."""
         close_streams(self._opsagent)
+        await streams_of_app(self._opsagent).emptied(_GOODBYE_S)
         await super().shutdown(sockets)

@@ -72,7 +72,7 @@ def ballasted(served: Served) -> Disk:
 
 @pytest.mark.parametrize("kind", ["real where it can be", "limit"])
 def test_a_full_disk_loses_nothing_and_says_so_and_heals(tmp_path: Path, kind: str) -> None:
-    with tmpfs(tmp_path / "data") as mounted, serve(tmp_path / "data", log_level="ERROR") as served:
+    with tmpfs(tmp_path / "data") as mounted, serve(tmp_path / "data", lease_seconds=2) as served:
         disk = ballasted(served) if mounted and kind != "limit" else limited(served)
         intake = served.new_caller("intake")
         admin = served.admin()

@@ -16,7 +16,7 @@ def tried(folder: Path, *arguments: str, **settings: object) -> subprocess.Compl
     """A start that is expected to fail."""
     return subprocess.run(
         [OPSAGENT, "serve", "--data-dir", folder, *arguments],
-        env=environment(folder.parent, **settings), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        env=environment(**settings), stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=WITHIN_S, cwd=folder.parent,
     )  # fmt: skip
 

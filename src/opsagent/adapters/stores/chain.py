@@ -25,6 +25,9 @@ _LAST = (
 )
 
 
+_APPEND = insert(audit)
+
+
 def seal(key: bytes, entry: AuditEntry) -> str:
     """HMAC-SHA256 (hex) over the canonical JSON of an entry with its number and the hash before it."""
     shape = {
@@ -77,9 +80,9 @@ class Chain:
             numbered = replace(entry, sequence=sequence + 1, previous=previous)
             sealed = seal(self._key, numbered)
             heads[entry.tenant] = (numbered.sequence, sealed)
-            rows.append(_row(replace(numbered, hash=sealed)))
+            rows.append({**_row(numbered), "hash": sealed})
         if rows:
-            connection.execute(insert(audit), rows)
+            connection.execute(_APPEND, rows if len(rows) > 1 else rows[0])
 
 
 def _head(connection: Connection, tenant: str) -> tuple[int, str]:

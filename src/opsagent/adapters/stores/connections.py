@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection as SqlConnection
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from opsagent.adapters.stores.chain import Chain
 from opsagent.adapters.stores.codec import decode, encode
@@ -19,6 +19,8 @@ from opsagent.domain.connection import BUILT_IN_SANDBOX, Connection
 from opsagent.domain.event import AuditEntry
 from opsagent.errors import InputError, NotFound
 from opsagent.ports.clock import Clock, Ids
+
+_LIST = select(connections.c.body).where(connections.c.tenant == bindparam("of"), connections.c.deleted_at.is_(None))
 
 
 class SqlConnections:
@@ -60,10 +62,9 @@ class SqlConnections:
 
     async def list(self, tenant: str) -> Sequence[Connection]:
         """All of a tenant by name, the built-in sandbox included."""
-        query = select(connections.c.body).where(connections.c.tenant == tenant, connections.c.deleted_at.is_(None))
 
         def work(sql: SqlConnection) -> builtins.list[Connection]:
-            return [decode(Connection, body) for body in sql.execute(query).scalars()]
+            return [decode(Connection, body) for body in sql.execute(_LIST, {"of": tenant}).scalars()]
 
         stored = await self._engine.read(work)
         return sorted([*stored, _sandbox(tenant)], key=lambda one: one.name)

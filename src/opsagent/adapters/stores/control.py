@@ -10,7 +10,7 @@ from opsagent.adapters.stores.chain import Chain
 from opsagent.adapters.stores.changes import load_step, store_step
 from opsagent.adapters.stores.codec import decode
 from opsagent.adapters.stores.engine import Engine
-from opsagent.adapters.stores.run_rows import fetch, is_run, wake
+from opsagent.adapters.stores.run_rows import OF_RUN, fetch, is_run, of_run, wake
 from opsagent.adapters.stores.switch_rows import ACTING, PAUSED, read_switches
 from opsagent.adapters.stores.tables import runs, switches
 from opsagent.adapters.stores.upsert import upsert
@@ -21,6 +21,9 @@ from opsagent.errors import IllegalMove, InputError, NotFound
 from opsagent.ports.clock import Clock
 
 _ANSWERS = {status.value: status for status in (StepStatus.HAPPENED, StepStatus.NOT_HAPPENED, StepStatus.ABORTED)}
+
+
+_CANCEL = select(runs.c.cancel_by).where(OF_RUN)
 
 
 class SqlControl:
@@ -59,7 +62,7 @@ class SqlControl:
         """Whether somebody asked to cancel it. NotFound."""
 
         def work(connection: Connection) -> bool:
-            row = connection.execute(select(runs.c.cancel_by).where(is_run(tenant, run_id))).first()
+            row = connection.execute(_CANCEL, of_run(tenant, run_id)).first()
             if row is None:
                 raise NotFound(f"There is no run {run_id}.", fix="List the runs.")
             return row.cancel_by is not None

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from opsagent.adapters.stores.codec import decode
 from opsagent.adapters.stores.engine import Engine
+from opsagent.adapters.stores.run_rows import of_run
 from opsagent.adapters.stores.tables import events, steps
 from opsagent.adapters.stores.timeline import write_events
 from opsagent.domain.event import RunEvent
 from opsagent.domain.step import Step
 from opsagent.ports.clock import Clock
+
+_STEPS = (
+    select(steps.c.body)
+    .where(steps.c.tenant == bindparam("of_tenant"), steps.c.run_id == bindparam("of_run"))
+    .order_by(steps.c.number)
+)
 
 
 class SqlJournal:
@@ -24,10 +31,9 @@ class SqlJournal:
 
     async def steps(self, tenant: str, run_id: str) -> Sequence[Step]:
         """All steps of a run by number."""
-        query = select(steps.c.body).where(steps.c.tenant == tenant, steps.c.run_id == run_id).order_by(steps.c.number)
 
         def work(connection: Connection) -> list[Step]:
-            return [decode(Step, body) for body in connection.execute(query).scalars()]
+            return [decode(Step, body) for body in connection.execute(_STEPS, of_run(tenant, run_id)).scalars()]
 
         return await self._engine.read(work)
 

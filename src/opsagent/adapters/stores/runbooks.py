@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from opsagent.adapters.stores.chain import Chain
 from opsagent.adapters.stores.codec import decode, encode
@@ -22,6 +22,13 @@ from opsagent.ports.clock import Clock
 
 _REVISION, _POSITION = "runbooks.revision", "runbooks.position"
 _LARGEST = 2**63 - 1  # what an INTEGER column holds
+
+
+_LIST = (
+    select(runbooks.c.body)
+    .where(runbooks.c.tenant == bindparam("of"), runbooks.c.deleted_at.is_(None))
+    .order_by(runbooks.c.position)
+)
 
 
 class SqlRunbooks:
@@ -62,14 +69,9 @@ class SqlRunbooks:
 
     async def list(self, tenant: str) -> Sequence[Runbook]:
         """All, by creation."""
-        query = (
-            select(runbooks.c.body)
-            .where(runbooks.c.tenant == tenant, runbooks.c.deleted_at.is_(None))
-            .order_by(runbooks.c.position)
-        )
 
         def work(connection: Connection) -> builtins.list[Runbook]:
-            return [decode(Runbook, body) for body in connection.execute(query).scalars()]
+            return [decode(Runbook, body) for body in connection.execute(_LIST, {"of": tenant}).scalars()]
 
         return await self._engine.read(work)
 

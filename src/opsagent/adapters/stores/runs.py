@@ -37,6 +37,7 @@ _CLAIM = (
     .values(fence=runs.c.fence + 1, lease_worker=bindparam("worker"), lease_until=bindparam("until"), woken=False)
     .returning(*LOADED, runs.c.fence)
 )
+_INSERT = insert(runs)
 _RENEW = update(runs).where(_HELD).values(lease_until=bindparam("until")).returning(runs.c.fence)
 _RELEASE = (
     update(runs)
@@ -77,7 +78,7 @@ class SqlRuns:
             if key is not None and (earlier := self._earlier(connection, run.tenant, key)):
                 return earlier
             try:
-                connection.execute(insert(runs), row)
+                connection.execute(_INSERT, row)
             except IntegrityError as error:
                 raise IllegalMove(f"There is a run {run.id} already.", fix="Give each run a new UUID.") from error
             if key is not None:
