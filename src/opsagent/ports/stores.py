@@ -255,7 +255,8 @@ class TicketStore(Protocol):
         """Join each signal to the open ticket of its (tenant, fingerprint), or store its new ticket and run.
 
         All in one transaction, in order. A delivery seen before changes nothing. A resolved signal makes no ticket
-        (Joined.ticket is then the given one, unstored); it sets `firing` to False and closes nothing.
+        (Joined.ticket is then the given one, unstored); it sets `firing` to False, of the open ticket or else of the
+        newest ended one that still fires, and closes nothing.
         """
         ...
 

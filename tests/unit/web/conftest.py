@@ -94,7 +94,9 @@ class Web:
 
     async def run(self, text: str = "look at it", **changes: object) -> Run:
         trigger = Trigger(tenant=self.tenant, source=Source.API, text=text, requested_by="person:test")
-        return await self.agent.submit(replace(trigger, **changes))
+        run = await self.agent.submit(replace(trigger, **changes))
+        await self.note(run, "Accepted.")
+        return run
 
     async def lease(self, run: Run) -> tuple[Lease, Run]:
         claimed = await self.agent.stores.runs.claim(run.tenant, run.id, "worker", 60.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -26,6 +26,7 @@ class _Known:
 
     open: dict[tuple[str, str], Ticket]  # by (tenant, fingerprint)
     delivered: dict[_Delivery, Ticket]  # the ticket each delivery has joined
+    ended: dict[tuple[str, str], Ticket]  # by (tenant, fingerprint): closed before the alert said that it is over
     changed: dict[tuple[str, str], Ticket] = field(default_factory=dict)  # by (tenant, id)
     new: dict[tuple[str, str], Arrival] = field(default_factory=dict)  # by (tenant, ticket id)
     signal_rows: list[dict[str, Any]] = field(default_factory=list)
@@ -33,7 +34,10 @@ class _Known:
 
 def receive(connection: Connection, arrivals: Sequence[Arrival], now: float) -> list[Joined]:
     """What became of each arrival, in order; see `TicketStore.receive`."""
-    known = _Known(open=_open_tickets(connection, arrivals), delivered=_delivered(connection, arrivals))
+    opened = _open_tickets(connection, arrivals)
+    known = _Known(
+        open=opened, delivered=_delivered(connection, arrivals), ended=_still_firing(connection, arrivals, opened)
+    )
     joined = [_join(known, arrival, now) for arrival in arrivals]
     _write(connection, known, now)
     return joined
@@ -47,19 +51,29 @@ def _join(known: _Known, arrival: Arrival, now: float) -> Joined:
     problem = (signal.tenant, signal.fingerprint)
     current = known.open.get(problem)
     if current is None and not firing:
-        return Joined(ticket=arrival.ticket, created=False, duplicate=False)
+        ended = known.ended.pop(problem, None)
+        if ended is None:
+            return Joined(ticket=arrival.ticket, created=False, duplicate=False)
+        ticket = replace(ended, signals=ended.signals + 1, firing=False, updated_at=now)
+        return _noted(known, signal, Joined(ticket=ticket, created=False, duplicate=False))
     if current is None:
         ticket = replace(arrival.ticket, signals=1, firing=True, run_id=arrival.run.id)
         known.new[ticket.tenant, ticket.id] = arrival
     else:
         ticket = replace(current, signals=current.signals + 1, firing=firing, updated_at=now)
     known.open[problem] = ticket
+    reopened = current is not None and firing and not current.firing
+    return _noted(known, signal, Joined(ticket=ticket, created=current is None, duplicate=False, reopened=reopened))
+
+
+def _noted(known: _Known, signal: Signal, joined: Joined) -> Joined:
+    """The signal is of that ticket now."""
+    ticket = joined.ticket
     known.changed[ticket.tenant, ticket.id] = ticket
     if signal.delivery:
         known.delivered[_delivery(signal)] = ticket
     known.signal_rows.append(_signal_row(signal, ticket))
-    reopened = current is not None and firing and not current.firing
-    return Joined(ticket=ticket, created=current is None, duplicate=False, reopened=reopened)
+    return joined
 
 
 def _write(connection: Connection, known: _Known, now: float) -> None:
@@ -96,6 +110,28 @@ def _open_tickets(connection: Connection, arrivals: Sequence[Arrival]) -> dict[t
                     tickets.c.fingerprint.in_(chunk),
                     tickets.c.status.in_(ticket_rows.OPEN),
                 )
+                .with_for_update()
+            )
+            found |= {(tenant, ticket.fingerprint): ticket for ticket in map(ticket_rows.load, rows)}
+    return found
+
+
+def _still_firing(
+    connection: Connection, arrivals: Sequence[Arrival], opened: Mapping[tuple[str, str], Ticket]
+) -> dict[tuple[str, str], Ticket]:
+    """The newest ended ticket of each problem that is over now: a repair closes one before its alert resolves."""
+    over = {
+        (arrival.signal.tenant, arrival.signal.fingerprint)
+        for arrival in arrivals
+        if arrival.signal.status is not SignalStatus.FIRING
+    } - opened.keys()
+    found: dict[tuple[str, str], Ticket] = {}
+    for tenant in {tenant for tenant, _ in over}:
+        for chunk in _chunks(fingerprint for of, fingerprint in over if of == tenant):
+            rows = connection.execute(
+                select(*ticket_rows.LOADED)
+                .where(tickets.c.tenant == tenant, tickets.c.fingerprint.in_(chunk), tickets.c.firing.is_(True))
+                .order_by(tickets.c.created_at, tickets.c.id)
                 .with_for_update()
             )
             found |= {(tenant, ticket.fingerprint): ticket for ticket in map(ticket_rows.load, rows)}
