@@ -112,13 +112,14 @@ class Caller(httpx.Client):
         assert response.status_code == status, response.text
         return response.json() if response.content else None
 
-    def get_json(self, path: str, **query: object) -> Any:
+    def get_json(self, path: str, **query: str | int) -> Any:
         response = self.get(path, params=query)
         assert response.status_code == 200, response.text
         return response.json()
 
     def run(self, run_id: str) -> dict[str, Any]:
-        return self.get_json(f"/api/agent-ops/{run_id}")
+        found: dict[str, Any] = self.get_json(f"/api/agent-ops/{run_id}")
+        return found
 
     def run_once(self, run_id: str, statuses: frozenset[str] = ENDED, *, within_s: float = WITHIN_S) -> dict[str, Any]:
         """The run as soon as it has one of these statuses."""
@@ -127,7 +128,8 @@ class Caller(httpx.Client):
             found = self.run(run_id)
             return found if found["status"] in statuses else None
 
-        return until(there, f"run {run_id} is {' or '.join(sorted(statuses))}", within_s=within_s)
+        found: dict[str, Any] = until(there, f"run {run_id} is {' or '.join(sorted(statuses))}", within_s=within_s)
+        return found
 
     def question(self, run_id: str) -> dict[str, Any]:
         """What the run asks people, as soon as it asks."""
@@ -136,7 +138,8 @@ class Caller(httpx.Client):
             pending = self.get_json("/api/v1/agent/pending-approvals")["approvals"]
             return next((one for one in pending if one["runId"] == run_id), None)
 
-        return until(asked, f"run {run_id} asks; it is {self.run(run_id)}")
+        found: dict[str, Any] = until(asked, f"run {run_id} asks; it is {self.run(run_id)}")
+        return found
 
     def approve(self, asked: Mapping[str, Any], **changes: object) -> httpx.Response:
         """A person's yes to exactly what was shown."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import httpx
 
 from servers.loopback import free_port, program, until
 
@@ -79,7 +79,6 @@ def _running(folder: Path, name: str, arguments: list[str]) -> Iterator[str]:
 def _is_ready(child: subprocess.Popen[bytes], url: str, log: Path) -> bool:
     assert child.poll() is None, log.read_text()
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.HTTPError):
+        return httpx.get(url, timeout=5, trust_env=False).status_code == 200
+    except httpx.TransportError:
         return False

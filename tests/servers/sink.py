@@ -46,7 +46,7 @@ def sink(page: Callable[[], str] = lambda: "") -> Iterator[Sink]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST  # the name http.server asks for
+        do_GET = do_POST  # noqa: N815 - the name http.server asks for
 
         def log_message(self, *_: object) -> None:
             """Nothing on the terminal."""

@@ -182,7 +182,9 @@ async def _patterns(drive: Drive, step: Step) -> dict[str, str]:
 
 async def _recover(drive: Drive, step: Step, connection: Connection) -> None:
     trace = await drive.kit.execute.trace(step, connection)
-    if trace.traced is Traced.FINISHED and trace.outcome is not None:
+    # Ended by a server that was told to stop, and not by a person who cancelled the run: it says nothing.
+    cut_short = step.is_read and trace.outcome is not None and trace.outcome.cancelled and not await drive.cancelled()
+    if trace.traced is Traced.FINISHED and trace.outcome is not None and not cut_short:
         await _record(drive, step, trace.outcome)
     elif trace.traced is Traced.NEVER_STARTED:
         await _never_started(drive, step, "Its worker went away before it started; it never will.")

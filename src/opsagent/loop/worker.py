@@ -21,6 +21,7 @@ from opsagent.ports.stores import DueRun, Lease
 
 log = logging.getLogger(__name__)
 _PASS_S, _PASSES = 0.02, 25
+_RELEASE_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,10 +215,23 @@ class Worker:
     async def _release(self, drive: Drive) -> None:
         if drive.run.ended:
             return
-        try:
-            await self.kit.stores.runs.release(drive.lease)
-        except OpsAgentError as error:
-            log.warning("run %s not released: %s; its lease ends by itself", drive.run.id, error.message)
+        tries = 0
+        while True:
+            try:
+                await self.kit.stores.runs.release(drive.lease)
+            except UnavailableError as error:
+                # A full disk has room again long before a lease ends by itself; LeaseLost ends this at the latest.
+                tries += 1
+                if tries == 1:
+                    log.warning("run %s not released yet: %s", drive.run.id, error.message)
+                if self._stopping:
+                    return
+                await self.kit.clock.sleep(_RELEASE_AGAIN_S)
+            except OpsAgentError as error:
+                log.warning("run %s not released: %s; its lease ends by itself", drive.run.id, error.message)
+                return
+            else:
+                return
 
 
 def drive_lost(beating: asyncio.Task[None]) -> bool:

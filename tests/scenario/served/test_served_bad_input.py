@@ -67,7 +67,20 @@ def test_an_unknown_field_is_answered_with_the_known_ones(admin: Caller) -> None
         b"null",
         b"[1, 2]",
     ],
-    ids=["empty", "half", "utf-8", "surrogate", "nan", "nan-alerts", "infinity", "deep", "deep-closed", "text", "null", "list"],
+    ids=[
+        "empty",
+        "half",
+        "utf-8",
+        "surrogate",
+        "nan",
+        "nan-alerts",
+        "infinity",
+        "deep",
+        "deep-closed",
+        "text",
+        "null",
+        "list",
+    ],
 )
 def test_what_is_not_the_json_asked_for_is_refused(admin: Caller, path: str, content: bytes) -> None:
     refused = posted(admin, path, content)
@@ -163,7 +176,7 @@ def test_a_bad_runbook_is_refused_with_its_line(
     said = admin.json_of("POST", RUNBOOKS, {"text": text, "path": "shop.md"}, status=422)
     assert said["code"] == "runbook-refused"
     assert said["file"] == "shop.md"
-    assert becomes.split()[0] in text.splitlines()[said["line"] - 1], said
+    assert becomes.split(maxsplit=1)[0] in text.splitlines()[said["line"] - 1], said
     assert said["detail"].startswith(f"shop.md:{said['line']}: ")
     assert word in said["detail"] + said["fix"]
     assert admin.get(f"{RUNBOOKS}/{shop.runbook}").status_code == 404

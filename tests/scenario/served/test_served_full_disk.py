@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from served import Served, Shop, serve, until
+from served import Served, Shop, serve, shop_in, until
 
 TRIGGER = "/api/v1/trigger/api"
 DISK_BYTES = 8 * 1024**2
@@ -32,9 +32,12 @@ def tmpfs(folder: Path) -> Iterator[bool]:
     """A small disk of its own at the folder; False where that cannot be had (no root, a container)."""
     folder.mkdir()
     options = f"size={DISK_BYTES},mode=0700"
-    mounted = os.geteuid() == 0 and not subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "opsagent-test", folder], stderr=subprocess.DEVNULL
-    ).returncode
+    mounted = (
+        os.geteuid() == 0
+        and not subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "opsagent-test", folder], stderr=subprocess.DEVNULL
+        ).returncode
+    )
     try:
         yield mounted
     finally:
@@ -72,7 +75,7 @@ def ballasted(served: Served) -> Disk:
 
 @pytest.mark.parametrize("kind", ["real where it can be", "limit"])
 def test_a_full_disk_loses_nothing_and_says_so_and_heals(tmp_path: Path, kind: str) -> None:
-    with tmpfs(tmp_path / "data") as mounted, serve(tmp_path / "data", lease_seconds=2) as served:
+    with tmpfs(tmp_path / "data") as mounted, serve(tmp_path / "data", lease_seconds=600) as served:
         disk = ballasted(served) if mounted and kind != "limit" else limited(served)
         intake = served.new_caller("intake")
         admin = served.admin()
@@ -103,6 +106,32 @@ def test_a_full_disk_loses_nothing_and_says_so_and_heals(tmp_path: Path, kind: s
             admin.run_once(run_id)
         listed = {run["runId"] for run in admin.every("/api/agent-ops", "runs") if run["source"] == "api"}
         assert listed == set(acknowledged), "what was refused was not stored"
+
+
+def test_an_effect_whose_end_cannot_be_stored_is_done_once(tmp_path: Path) -> None:
+    shop = shop_in(tmp_path, "shop")
+    with serve(tmp_path / "data", lease_seconds=600) as served:
+        admin = served.admin()
+        fix = "sleep 1 && touch {{connection.healthy}} && echo x | tee -a {{connection.counter}}"
+        shop.register(admin, fix)
+        run_id = shop.execute(admin)
+        admin.approve(admin.question(run_id))
+
+        def claimed() -> bool:
+            return "claimed" in {one["status"] for one in admin.get_json(f"/api/v1/agent/{run_id}")["steps"]}
+
+        until(claimed, "the effect has begun")
+        disk = limited(served)
+        disk.fill()
+        until(shop.healthy.exists, "the effect has happened")
+        until(lambda: f"run {run_id} not released yet" in served.said(), "its end could not be stored")
+        assert admin.run(run_id)["status"] == "in_progress"
+        disk.free()
+        run = admin.run_once(run_id)
+        assert (run["status"], run["hadEffect"]) == ("completed", True), run
+        assert (shop.folder / "counter").read_text() == "x\n"
+        steps = [one for one in admin.get_json(f"/api/v1/agent/{run_id}")["steps"] if one["name"] == "mend"]
+        assert [(one["attempt"], one["status"]) for one in steps] == [(1, "succeeded")]
 
 
 def handed_in(caller: httpx.Client) -> httpx.Response:

@@ -40,7 +40,9 @@ def test_a_key_sent_by_many_at_once_is_one_run(served: Served) -> None:
 
     def send(_: int) -> str:
         with Caller(served.url, key) as caller:
-            return str(caller.json_of("POST", TRIGGER, body("all at once"), status=202, idempotency_key="storm")["runId"])
+            return str(
+                caller.json_of("POST", TRIGGER, body("all at once"), status=202, idempotency_key="storm")["runId"]
+            )
 
     with ThreadPoolExecutor(20) as pool:
         assert len(set(pool.map(send, range(20)))) == 1

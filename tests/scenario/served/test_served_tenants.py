@@ -100,9 +100,7 @@ def test_what_the_first_has_the_second_cannot_touch(two: Two) -> None:
         two.second.delete(f"/api/v1/connections/{two.shop.name}"),
         two.second.delete(f"/api/v1/keys/{two.ids['key_id']}"),
         two.second.post("/api/v1/agent/execute", json={"runbookId": two.shop.runbook, "issueDescription": "x"}),
-        two.second.post(
-            "/api/v1/trigger/api", json={"taskDescription": "x", "connection": two.shop.name}
-        ),
+        two.second.post("/api/v1/trigger/api", json={"taskDescription": "x", "connection": two.shop.name}),
     ]
     assert [one.status_code for one in tried] == [404] * len(tried), [one.text for one in tried]
     everywhere = two.second.post("/api/v1/control/pause", json={"everywhere": True})
@@ -127,9 +125,9 @@ def test_the_same_names_are_two_things(two: Two) -> None:
         for one in (two.first, two.second)
     }
     assert len(runs) == 2
-    (joined,) = two.second.json_of(
-        "POST", "/api/v1/tickets/webhook/alertmanager", two.shop.alerts(), status=202
-    )["tickets"]
+    (joined,) = two.second.json_of("POST", "/api/v1/tickets/webhook/alertmanager", two.shop.alerts(), status=202)[
+        "tickets"
+    ]
     assert joined["created"]
     assert joined["ticketId"] != two.ids["ticket_id"]
     assert two.second.run_once(joined["runId"])["hadEffect"] is False

@@ -95,7 +95,9 @@ def test_a_timeline_is_read_as_json_and_as_a_stream_that_goes_on_where_it_broke(
     read = admin.get_json(f"/api/agent-ops/{run_id}/events", limit=1000)["events"]
     assert streamed == read
     assert [one["sequence"] for one in read] == list(range(1, len(read) + 1))
-    assert {"planning", "execution", "tool_call", "tool_result", "approval", "final"} <= {one["eventType"] for one in read}
+    assert {"planning", "execution", "tool_call", "tool_result", "approval", "final"} <= {
+        one["eventType"] for one in read
+    }
     part = admin.get_json(f"/api/agent-ops/{run_id}/events", limit=2, after=1)
     assert [one["sequence"] for one in part["events"]] == [2, 3]
     assert part["nextAfter"] == 3

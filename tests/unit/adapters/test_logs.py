@@ -28,7 +28,7 @@ def put_back() -> Iterator[None]:
 @pytest.fixture
 def unreported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a line out of pytest's own report, which cannot carry every text from one process to another."""
-    monkeypatch.setattr(LogCaptureHandler, "emit", lambda handler, record: None)
+    monkeypatch.setattr(LogCaptureHandler, "emit", lambda *_: None)
 
 
 def lines(stream: io.StringIO) -> list[dict[str, object]]:
@@ -85,7 +85,6 @@ def test_outside_text_cannot_forge_a_line_or_move_the_terminal() -> None:
     assert "\\u202eevil\\x1b[2J" in stream.getvalue()
 
 
-@pytest.mark.usefixtures("unreported")
 def test_strange_values_do_not_lose_the_line(stream: io.StringIO) -> None:
     loop: list[object] = []
     loop.append(loop)
@@ -125,6 +124,7 @@ def test_configuring_twice_replaces_the_first(stream: io.StringIO) -> None:
     logging.getLogger().removeHandler(other)
 
 
+@pytest.mark.usefixtures("unreported")
 def test_the_file_is_private_and_gets_the_same_lines(tmp_path: Path) -> None:
     stream, file = io.StringIO(), tmp_path / "logs" / "opsagent.log"
     configure_logs(LogConfig(file=file), Redaction(), stream=stream)
