@@ -28,6 +28,7 @@ alerts: [ShopDown]
 measures:
   ShopDown:
     run: test -e {{connection.healthy}}
+    for: 100ms
     every: 50ms
 ---
 # The shop is down

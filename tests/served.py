@@ -38,7 +38,7 @@ title: The %(name)s is down
 alerts: [%(alert)s]
 labels: {service: %(name)s}
 measures:
-  %(alert)s: {run: "test -e {{connection.healthy}}", every: 50ms}
+  %(alert)s: {run: "test -e {{connection.healthy}}", for: 100ms, every: 50ms}
 ---
 # The %(name)s is down
 

@@ -88,6 +88,17 @@ async def fill_up(stores: Stores, nouns: Nouns) -> None:
     say(f"kept {kept + 1}")
 
 
+async def work_on(stores: Stores, _nouns: Nouns) -> None:
+    """Hold a run for ten minutes; on a word from outside save once more and say what came of it."""
+    (due,) = await stores.runs.due(10)
+    claimed = await stores.runs.claim(due.tenant, due.run_id, "child", 600)
+    assert claimed is not None
+    say("working")
+    await asyncio.to_thread(sys.stdin.readline)
+    await stores.runs.save(claimed[0], Change(run=claimed[1]))
+    say("saved")
+
+
 async def hold(_stores: Stores, _nouns: Nouns) -> None:
     """Be there."""
     say("open")
@@ -100,7 +111,7 @@ async def main() -> None:
     clock, ids = SystemClock(), SystemIds()
     config = SqliteConfig(folder=Path(folder), exclusive=what == "hold", address="http://127.0.0.1:8080", busy_s=30)
     stores = open_sqlite(config, clock, ids, failpoints=failpoints)
-    work = {f.__name__: f for f in (create, create_some, claim_all, effect, fill_up, hold)}[what]
+    work = {f.__name__: f for f in (create, create_some, claim_all, effect, fill_up, work_on, hold)}[what]
     try:
         await stores.housekeeping.open()
         await work(stores, Nouns(clock, ids))

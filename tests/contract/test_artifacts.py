@@ -115,3 +115,80 @@ def test_a_key_of_no_known_length_is_refused_without_being_shown(tmp_path: Path)
     assert "short-and-secret" not in repr(config)
     with pytest.raises(ConfigurationError, match="5 bytes"):
         FileArtifacts(ArtifactConfig(folder=tmp_path, key=b"short"))
+
+
+def age(file: Path, seconds: float) -> None:
+    """As if it had been kept that long before."""
+    then = file.stat().st_mtime - seconds
+    os.utime(file, (then, then))
+
+
+@pytest.mark.parametrize("encrypt", [False, True])
+async def test_what_nobody_put_for_long_goes_and_the_rest_stays(tmp_path: Path, encrypt: bool) -> None:
+    artifacts = FileArtifacts(ArtifactConfig(folder=tmp_path, key=KEY))
+    old = await artifacts.put("acme", b"old", encrypt=encrypt)
+    (file,) = files(tmp_path)
+    young = await artifacts.put("other", b"young", encrypt=encrypt)
+    limit = file.stat().st_mtime - 1
+    assert await artifacts.expire(limit) == 0
+    age(file, 2)
+    half = file.with_name(".half-written")
+    half.write_bytes(b"left by a process that was killed")
+    age(half, 2)
+    (tmp_path / "elsewhere").write_text("not an artifact")
+    age(tmp_path / "elsewhere", 2)
+    assert await artifacts.expire(limit) == 2
+    with pytest.raises(NotFound):
+        await artifacts.get("acme", old)
+    assert await artifacts.get("other", young) == b"young"
+    assert (tmp_path / "elsewhere").exists()
+    assert await artifacts.put("acme", b"old", encrypt=encrypt) == old
+    assert await artifacts.get("acme", old) == b"old"
+
+
+@pytest.mark.parametrize("encrypt", [False, True])
+async def test_what_is_put_again_is_young_again(tmp_path: Path, encrypt: bool) -> None:
+    artifacts = FileArtifacts(ArtifactConfig(folder=tmp_path, key=KEY))
+    artifact = await artifacts.put("acme", b"the same again", encrypt=encrypt)
+    (file,) = files(tmp_path)
+    limit = file.stat().st_mtime - 1
+    age(file, 2)
+    assert await artifacts.put("acme", b"the same again", encrypt=encrypt) == artifact
+    assert await artifacts.expire(limit) == 0
+    assert await artifacts.get("acme", artifact) == b"the same again"
+
+
+async def test_a_file_put_again_while_it_goes_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    artifacts = FileArtifacts(ArtifactConfig(folder=tmp_path))
+    artifact = await artifacts.put("acme", b"wanted")
+    (file,) = files(tmp_path)
+    limit = file.stat().st_mtime - 1
+    age(file, 2)
+    rename = Path.rename
+
+    def put_just_before(path: Path, target: Path) -> Path:
+        if path == file:
+            os.utime(file)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", put_just_before)
+    assert await artifacts.expire(limit) == 0
+    assert await artifacts.get("acme", artifact) == b"wanted"
+
+
+async def test_nothing_was_ever_put(tmp_path: Path) -> None:
+    assert await FileArtifacts(ArtifactConfig(folder=tmp_path)).expire(1e12) == 0
+
+
+async def test_a_folder_that_cannot_be_cleaned_is_said_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifacts = FileArtifacts(ArtifactConfig(folder=tmp_path))
+    await artifacts.put("acme", b"x")
+
+    def refuse(_path: Path, _target: Path) -> Path:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(StoreUnavailable, match="Permission denied"):
+        await artifacts.expire(1e12)

@@ -27,7 +27,8 @@ async def make_house(tmp_path: Path, world: World) -> AsyncIterator[Callable[...
     async with AsyncExitStack() as stack:
 
         async def make(*, acting: bool = True, fix: str = HEALS, **changes: object) -> House:
-            app = await stack.enter_async_context(build(settings_for(tmp_path / "data", **changes), serving=False))
+            settings = settings_for(tmp_path / "data", **changes)
+            app = await stack.enter_async_context(build(settings, serving=False))
             house = House(app, world)
             await app.stores.connections.put(world.connection(), PERSON.id)
             await house.add_runbook(RUNBOOK % {"fix": fix})

@@ -98,7 +98,7 @@ id: shop-down
 title: The shop is down
 alerts: [ShopDown]
 measures:
-  ShopDown: {run: "test -e {{connection.healthy}}", every: 50ms}
+  ShopDown: {run: "test -e {{connection.healthy}}", for: 100ms, every: 50ms}
 ---
 ## Fix
 

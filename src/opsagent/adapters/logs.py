@@ -17,7 +17,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from opsagent.adapters.redaction import MARKER
-from opsagent.adapters.visible import visible
+from opsagent.domain.visible import visible
 from opsagent.errors import ConfigurationError
 from opsagent.ports.redact import Redactor
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from opsagent.web.deps import Readiness
 
+_WORKER_STOPPED = "it has stopped: runs are taken in and wait. To mend: read the log and start the server again."
+
 
 @dataclass(slots=True, kw_only=True)
 class App:
@@ -57,14 +59,17 @@ class App:
         return {"shell": self.executor}
 
     async def __aenter__(self) -> Self:
-        """Open it. FolderInUse, StoreUnavailable, ConfigurationError."""
+        """Open it, whole or not at all. FolderInUse, StoreUnavailable, ConfigurationError."""
         await asyncio.to_thread(prepare_folder, self.folder)
-        await self.stores.housekeeping.open()
-        self._stack.push_async_callback(self.stores.housekeeping.close)
-        if self.serving:
-            harden_process()
-            await self.executor.probe()
-            await self._stack.enter_async_context(self.working())
+        async with AsyncExitStack() as opened:
+            # Before it opens, because it may fail after it took the folder's lock; closing what is closed is harmless.
+            opened.push_async_callback(self.stores.housekeeping.close)
+            await self.stores.housekeeping.open()
+            if self.serving:
+                harden_process()
+                await self.executor.probe()
+                await opened.enter_async_context(self.working())
+            self._stack = opened.pop_all()
         return self
 
     async def __aexit__(
@@ -101,6 +106,8 @@ class App:
         about = await self.executor.describe()
         if self.executor.backend != Backend.BWRAP:
             degraded["sandbox"] = about["sandbox"]
+        if self.serving and not self.worker.sweeping:
+            degraded["worker"] = _WORKER_STOPPED
         return Readiness(ready=not trouble, degraded=degraded)
 
     def web(self) -> FastAPI:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from opsagent.cli.visible import visible
+from opsagent.domain.visible import visible
 
 
 async def ask_line(prompt: str) -> str | None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import httpx
+
 from opsagent.bootstrap.outfit import clock, read_server, shfmt
 from opsagent.cli.acting import describe
 from opsagent.cli.options import Place
@@ -27,6 +29,8 @@ OLDEST_SQLITE = (3, 35, 0)  # the first with RETURNING
 LITTLE_BYTES, TOO_LITTLE_BYTES = 1024**3, 50 * 1024**2
 RELEASED = 1_790_000_000  # 2026-09: a clock before it is wrong
 SWITCHED_OFF = frozenset({"host", "intake"})  # what readiness knows and no check here does
+OF_THE_SERVER = frozenset({"worker"})  # what only the server's own readiness knows
+READY_WITHIN_S = 5.0
 TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 _TIMEX_BYTES = 512  # more than struct timex has on any Linux
 
@@ -51,12 +55,7 @@ async def examine(place: Place) -> list[Finding]:
     found.append(Finding("settings", "ok", "all values can be used"))
     folder = settings.server.data_dir
     found += [_folder(folder), _disk(folder), _clock(clock().now())]
-    server = await read_server(folder)
-    found.append(
-        Finding("server", "ok", f"runs on this data folder at {server.url} (process {server.pid})")
-        if server
-        else Finding("server", "ok", "none runs on this data folder; commands open the store themselves")
-    )
+    found += await _server(folder)
     found += await _inside(place, settings)
     found.append(_encryption(settings))
     found.append(Finding("model", "ok", "none: runbooks alone decide; OpsAgent needs no model and no key"))
@@ -131,6 +130,25 @@ def _clock(now: float) -> Finding:
         words = "the kernel is not told that it is right: signed requests are refused once it is 300 s off"
         return Finding("clock", "degraded", words, "Run chrony or systemd-timesyncd (in a container: on its host).")
     return Finding("clock", "ok", "synchronised")
+
+
+async def _server(folder: Path) -> list[Finding]:
+    """The server of the folder, and what only a working one knows of itself."""
+    server = await read_server(folder)
+    if server is None:
+        return [Finding("server", "ok", "none runs on this data folder; commands open the store themselves")]
+    where = f"at {server.url} (process {server.pid})"
+    try:
+        async with httpx.AsyncClient(timeout=READY_WITHIN_S, trust_env=False) as client:
+            parts = (await client.get(f"{server.url}/readyz")).json()["degraded"]
+    except (httpx.HTTPError, ValueError, KeyError):
+        return [Finding("server", "degraded", f"runs {where} and does not answer", "Read its log; start it again.")]
+    found = [Finding("server", "ok", f"runs on this data folder {where}")]
+    for one in parts:
+        if one["part"] in OF_THE_SERVER:
+            means, _, mend = str(one["why"]).partition(" To mend: ")
+            found.append(Finding(one["part"], "degraded", means, mend))
+    return found
 
 
 async def _inside(place: Place, settings: Settings) -> list[Finding]:

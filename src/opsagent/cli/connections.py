@@ -33,7 +33,9 @@ def add(
     reach: Annotated[
         Literal["sandbox", "host"], typer.Option("--reach", help="Scratch space only, or this machine itself.")
     ] = "sandbox",
-    executor: Annotated[str, typer.Option("--executor", help="What carries commands out there.")] = "shell",
+    executor: Annotated[
+        str, typer.Option("--executor", help="What carries commands out there; only shell for now.")
+    ] = "shell",
     environment: Annotated[
         str, typer.Option("--environment", help="prod, staging, ...: rules may ask for it.")
     ] = "prod",

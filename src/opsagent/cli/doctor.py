@@ -6,7 +6,7 @@ from opsagent.cli.exits import Exit
 from opsagent.cli.options import AsJson, DataDir, Place
 from opsagent.cli.perform import finish
 from opsagent.cli.screen import STYLES, put, say, say_json, screen
-from opsagent.cli.visible import one_line
+from opsagent.domain.visible import one_line
 
 
 def doctor(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import IntEnum
 
-from opsagent.cli.visible import visible
+from opsagent.domain.visible import visible
 from opsagent.errors import (
     AccessError,
     ConfigurationError,

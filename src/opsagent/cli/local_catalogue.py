@@ -67,10 +67,11 @@ class LocalCatalogue:
 
     async def put_connection(self, fields: Json) -> Json:
         """Store one."""
-        from opsagent.web.connections import Registration
+        from opsagent.web.connections import Registration, check_executor
 
         name = connection_name(fields["name"])
         body = checked(Registration, {key: value for key, value in fields.items() if key != "name"})
+        check_executor(body.executor)
         now = self.now()
         connection = Connection(
             id=self.app.ids.uuid(),

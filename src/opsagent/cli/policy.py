@@ -84,5 +84,5 @@ def _say(verdict: Json) -> None:
         if manifest.get(name):
             say(f"  {name:<10} {', '.join(manifest[name])}")
     for reason in manifest.get("reasons") or []:
-        if reason not in verdict["reason"]:
+        if reason.rpartition(": ")[2] not in verdict["reason"]:
             say(f"  note       {reason}")

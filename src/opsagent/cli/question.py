@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsagent.cli.screen import put, screen
 from opsagent.cli.timeline import CLOSE, OPEN, marked, remaining
-from opsagent.cli.visible import one_line, visible
+from opsagent.domain.visible import one_line, visible
 
 if TYPE_CHECKING:
     from rich.text import Text

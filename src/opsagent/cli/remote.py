@@ -21,6 +21,8 @@ LOOK_EVERY_S = 0.5  # a look costs two requests of the key's 600 a minute
 TIMEOUT_S = 30.0
 PATIENCE = 10  # how often a request is sent before "too many requests" is an error
 EXPLAIN_AT_ONCE = 100  # commands in one request: what the route takes
+# What `web/triggers.py` looks for; written out here because importing the web app costs a command half a second.
+CLIENT_HEADER, CLI_CLIENT = "X-OpsAgent-Client", "cli"
 PATH_CHARS = 200  # of a runbook's path, its end: what the route takes
 
 
@@ -205,7 +207,7 @@ class RemoteDoor:
 @asynccontextmanager
 async def remote_door(place: Place, server: Server) -> AsyncIterator[RemoteDoor]:
     """Talk to the server found in the data folder. Unauthenticated when its admin key cannot be read."""
-    headers = {"authorization": f"Bearer {read_admin_key(server.folder)}"}
+    headers = {"authorization": f"Bearer {read_admin_key(server.folder)}", CLIENT_HEADER: CLI_CLIENT}
     async with httpx.AsyncClient(base_url=server.url, headers=headers, timeout=TIMEOUT_S, trust_env=False) as client:
         yield RemoteDoor(client=client, place=place)
 

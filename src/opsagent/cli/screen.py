@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from opsagent.cli.visible import one_line, visible
+from opsagent.domain.visible import one_line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opsagent.cli.screen import STYLES, age, clock_time, epoch, put, screen, span
-from opsagent.cli.visible import one_line, visible
+from opsagent.domain.visible import one_line, visible
 
 if TYPE_CHECKING:
     from rich.text import Text

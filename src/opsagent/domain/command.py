@@ -30,7 +30,9 @@ class Command:
     """What one executor will execute, rendered; the judge, the person and the executor see this same object.
 
     `text` is the script, statement or request line. `timeout_s` is in seconds. `environment` holds plain values the
-    command may see; secrets travel by `credential` name. `files` maps each file it executes to its SHA-256.
+    command may see; secrets travel by `credential` name. `files` maps each file it executes to its SHA-256. `keeps`
+    lists the paths whose content is kept before the effect. `stdin_artifact` is the hash of kept bytes it reads,
+    instead of `stdin`; they are handed over at its start and stand nowhere else.
     """
 
     executor: str
@@ -40,6 +42,7 @@ class Command:
     reach: Reach = Reach.SANDBOX
     network: bool = False
     stdin: str = ""
+    stdin_artifact: str = ""
     cwd: str = ""
     environment: tuple[tuple[str, str], ...] = ()
     uid: int | None = None
@@ -49,6 +52,7 @@ class Command:
     files: tuple[tuple[str, str], ...] = ()
     writable: tuple[str, ...] = ()
     undo: str = ""
+    keeps: tuple[str, ...] = ()
     outside: tuple[OutsideSpan, ...] = field(default=())
 
 
@@ -64,7 +68,7 @@ def digest(command: Command, *, tenant: str, run_id: str, step_id: str, attempt:
         "attempt": attempt,
         "executor": command.executor,
         "text": command.text,
-        "stdin": command.stdin,
+        "stdin": [command.stdin, command.stdin_artifact],
         "cwd": command.cwd,
         "environment": sorted(name for name, _ in command.environment),
         "uid": command.uid,
@@ -75,7 +79,7 @@ def digest(command: Command, *, tenant: str, run_id: str, step_id: str, attempt:
         "credential": [command.credential, command.credential_version],
         "files": sorted(command.files),
         "writable": sorted(command.writable),
-        "undo": command.undo,
+        "undo": [command.undo, list(command.keeps)],
     }
     canonical = json.dumps(shape, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -12,9 +13,13 @@ from opsagent.domain.command import Command, Reach
 from opsagent.domain.connection import Connection
 from opsagent.domain.manifest import Decision, Manifest, Proof, Verdict
 from opsagent.domain.text_safety import hidden_character
+from opsagent.domain.visible import one_line
 
 _Answer = tuple[Decision, str, str]
-_MAX_REASONS = 3  # what fits on a phone; the manifest holds the rest
+_MAX_REASONS, _MAX_REASON_CHARS = 3, 160  # what fits on a phone; the manifest holds the rest
+_OF_THE_COMMAND = re.compile(  # a reason that begins with one of these says what the whole command does
+    r"(changes|crashes|deletes|overwrites|reads|restarts|runs|sends|shows|signals|starts|stops|switches|writes) "
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +92,7 @@ def _denied(
 ) -> _Answer | None:
     """What no approval can allow."""
     if manifest.forbidden:
-        return Decision.DENY, "forbidden", f"Never allowed: {_list(manifest.forbidden)}."
+        return Decision.DENY, "forbidden", f"Never allowed: {_told(manifest.forbidden, manifest)}."
     hidden = hidden_character(command.text, allow="\n\t")
     if hidden is not None:
         reason = f"The command holds a character that cannot be seen ({hidden[1]} at position {hidden[0] + 1})."
@@ -101,11 +106,11 @@ def _denied(
 def _asked(manifest: Manifest, connection: Connection, matching: Sequence[Rule]) -> _Answer | None:
     """What a person decides although it may be a read."""
     if manifest.sensitive:
-        return Decision.ASK, "sensitive", f"It may reveal secrets: {_list(manifest.sensitive)}."
+        return Decision.ASK, "sensitive", f"It may reveal secrets ({_told(manifest.sensitive, manifest)})."
     strangers = [host for host in manifest.contacts if not registered(host, connection.hosts)]
     if strangers:
         verb = "is" if len(strangers) == 1 else "are"
-        reason = f"It contacts {_list(strangers)}, which {verb} not registered for the connection {connection.name}."
+        reason = f"It contacts {_list(strangers)}, which {verb} not registered for the connection `{connection.name}`."
         return Decision.ASK, "unregistered-host", reason
     return next(((one.decision, one.id, one.reason) for one in matching), None)
 
@@ -116,10 +121,11 @@ def _proven(policy: Policy, manifest: Manifest, command: Command, connection: Co
         return Decision.ALLOW, "proven-read", "Every part of it is known to change nothing."
     if backend in policy.scratch_backends and is_scratch(manifest, command, connection):
         return Decision.ALLOW, "sandbox-scratch", "It changes only files in the run's own sandbox folder."
-    reason = _list(manifest.reasons) or "nothing is known about what it does"
+    told = _told(manifest.reasons, manifest)
     if manifest.proof is Proof.EFFECT:
-        return Decision.ASK, "effect", f"It changes something: {reason}."
-    return Decision.ASK, "not-proven", f"Not proven harmless: {reason}."
+        told = f"It {told.removeprefix('it ')}" if told.startswith("it ") else told
+        return Decision.ASK, "effect", f"{told or 'It changes something'}."
+    return Decision.ASK, "not-proven", f"Not proven harmless: {told or 'nothing is known about what it does'}."
 
 
 def registered(contact: str, hosts: Sequence[str]) -> bool:
@@ -173,3 +179,19 @@ def _below(path: str, prefix: str) -> bool:
 def _list(parts: Sequence[str]) -> str:
     more = len(parts) - _MAX_REASONS
     return "; ".join(parts[:_MAX_REASONS]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _told(reasons: Sequence[str], manifest: Manifest) -> str:
+    """The reasons as clauses of one sentence."""
+    names = {(one.name or "").rpartition("/")[2] for one in manifest.invocations}
+    return _list([one_line(_clause(one, names), _MAX_REASON_CHARS) for one in reasons])
+
+
+def _clause(reason: str, names: Collection[str]) -> str:
+    """A reason with a subject: `deletes /x` is said of the command, `df: ...` is said of what stands in df."""
+    if reason.startswith("cannot "):
+        return f"nobody can {reason.removeprefix('cannot ')}"
+    if _OF_THE_COMMAND.match(reason):
+        return f"it {reason}"
+    program, colon, problem = reason.partition(": ")
+    return f"in {program}, {_clause(problem, names)}" if colon and program.partition(" ")[0] in names else reason

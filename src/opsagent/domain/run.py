@@ -104,11 +104,21 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What was asked for by name, before anything was found or filled in: a retry starts from it."""
+
+    runbook_id: str = ""
+    connection: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One trip round the loop. Times are epoch seconds; `id` is a UUID version 4.
 
     `scope` names the only connections it may use; empty, it may use those registered before it was accepted: a target
-    that appears later is never in it. `parameters` and `captures` are outside
+    that appears later is never in it. `request` is what was asked; `runbook_id`, `connection` and `parameters` are what
+    the evaluator bound it to. `waiting` says what it waits for. `parameters` and `captures` are outside
     text. `next_node` is written in one transaction with the result of the node before it. `due_at` is when a worker
     may pick it up; None while it waits for a person. `active_s` counts the seconds it was in progress, waiting for
     people left out. `version` grows with every save.
@@ -127,6 +137,7 @@ class Run:
     next_node: Node = Node.EVALUATOR
     priority: Priority = Priority.MEDIUM
     scope: tuple[str, ...] = ()
+    request: Request = field(default_factory=Request)
     runbook_id: str = ""
     runbook_version: str = ""
     connection: str = ""
@@ -151,6 +162,7 @@ class Run:
     assessment: Assessment | None = None
     outcome: RunStatus | None = None
     reason: str = ""
+    waiting: str = ""
     tools_used: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
     result: RunResult | None = None
@@ -188,7 +200,7 @@ class Run:
     def begin(self, now: float) -> Run:
         """A worker took it: queued or parked becomes in_progress. Raises IllegalMove from a final status."""
         if self.status is RunStatus.IN_PROGRESS:
-            return self
+            return self if self.active_since is not None else replace(self, active_since=now)
         moved = self._move(RunStatus.IN_PROGRESS, now)
         return replace(moved, started_at=self.started_at or now, active_since=now, due_at=now)
 
@@ -196,6 +208,18 @@ class Run:
         """Wait for a person; `until` is when a worker looks again by itself (the approval's end). IllegalMove."""
         moved = self._move(RunStatus.AWAITING_APPROVAL, now)
         return replace(moved, due_at=until, active_s=self.active_for(now), active_since=None)
+
+    def wait(self, now: float, *, until: float, why: str) -> Run:
+        """Stay in progress and look again later: a busy target, a pause. The time until then is not time at work."""
+        return replace(
+            self.begin(now), due_at=until, waiting=why, active_s=self.active_for(now), active_since=None, updated_at=now
+        )
+
+    def taken(self, now: float) -> Run:
+        """A worker goes on with it: the time since its last save, when nobody worked on it, is not time at work."""
+        if self.active_since is None:
+            return self
+        return replace(self, active_s=self.active_for(max(self.updated_at, self.active_since)), active_since=now)
 
     def active_for(self, now: float) -> float:
         """Seconds in progress so far."""
@@ -212,7 +236,7 @@ class Run:
         """The same status, another place in the loop. Raises IllegalMove once the run has ended."""
         if self.ended:
             raise IllegalMove(f"run {self.id} has ended", fix="Retry it: that makes a new run.")
-        return replace(self, next_node=node, updated_at=now)
+        return replace(self, next_node=node, updated_at=now, due_at=now)
 
     def _move(self, status: RunStatus, now: float) -> Run:
         if status not in LEGAL_MOVES[self.status]:

@@ -56,8 +56,23 @@ LEGAL_MOVES: dict[StepStatus, frozenset[StepStatus]] = {
     StepStatus.UNDONE: frozenset(),
 }
 MAY_HAVE_HAPPENED = frozenset(
-    {StepStatus.CLAIMED, StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.UNKNOWN, StepStatus.HAPPENED}
+    {
+        StepStatus.CLAIMED,
+        StepStatus.SUCCEEDED,
+        StepStatus.FAILED,
+        StepStatus.UNKNOWN,
+        StepStatus.HAPPENED,
+        StepStatus.ABORTED,
+    }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a path held before an effect: the artifact of its content (empty: nothing was there) and its mode bits."""
+
+    artifact: str
+    mode: int = 0o600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +80,7 @@ class Step:
     """One attempt at one command. `id` is `<run id>.<number>`; a new attempt is a new number with `attempt` + 1.
 
     `name` is the runbook step (or `measure`) it came from. `claimed_at` orders the undo. `undo_of` is the id of the
-    step this one takes back. `save` lists paths kept before the effect;
-    `saved` maps a path to the artifact that holds what it contained before.
+    step this one takes back. `saved` maps a path of `command.keeps` to what it held before the effect.
     """
 
     id: str
@@ -85,9 +99,8 @@ class Step:
     approval_id: str = ""
     retries: int = 0
     probe: str = ""
-    save: tuple[str, ...] = ()
     undo_of: str = ""
-    saved: Mapping[str, str] = field(default_factory=dict)
+    saved: Mapping[str, Saved] = field(default_factory=dict)
     outcome: Outcome | None = None
     claimed_at: float | None = None
     created_at: float = 0.0
@@ -105,8 +118,10 @@ class Step:
 
     @property
     def may_have_had_effect(self) -> bool:
-        """Whether the world may differ because of it."""
-        return not self.is_read and self.status in MAY_HAVE_HAPPENED
+        """Whether the world may differ because of it; not when it is known that nothing was started."""
+        if self.is_read or (self.outcome is not None and self.outcome.changed is False):
+            return False
+        return self.status in MAY_HAVE_HAPPENED
 
     def move(self, status: StepStatus, now: float) -> Step:
         """The same step in another status. Raises IllegalMove."""

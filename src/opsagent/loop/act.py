@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import base64
-import shlex
 from dataclasses import replace
 
+from opsagent.domain.command import Reach
 from opsagent.domain.connection import Connection
-from opsagent.domain.event import EventType, RunEvent
+from opsagent.domain.event import AuditEntry, EventType, RunEvent
 from opsagent.domain.expectation import capture
 from opsagent.domain.outcome import Outcome
 from opsagent.domain.run import Node, RunStatus
-from opsagent.domain.runbook import Phase
-from opsagent.domain.step import Step, StepStatus
-from opsagent.errors import ApprovalError, Disabled, ExecutionError, InputError, NotFound, TargetBusy, TokenTaken
+from opsagent.domain.step import Saved, Step, StepStatus
+from opsagent.errors import (
+    ApprovalError,
+    ConfigurationError,
+    Disabled,
+    ExecutionError,
+    InputError,
+    NotFound,
+    TargetBusy,
+)
 from opsagent.loop.drive import Drive
-from opsagent.loop.looking import look, not_run, run_watched
+from opsagent.loop.looking import interrupted, look, perform
 from opsagent.loop.orient import spend
-from opsagent.ports.executor import Traced
+from opsagent.ports.executor import Trace, Traced
 from opsagent.ports.stores import EffectClaim
-from opsagent.stages.undo import ABSENT
 
 
 async def tools(drive: Drive) -> None:
@@ -33,13 +38,13 @@ async def tools(drive: Drive) -> None:
     if step.status is StepStatus.CLAIMED:
         await _recover(drive, step, connection)
     elif step.status is StepStatus.UNKNOWN:
-        await _wait_for_person(drive, step)
+        await _find_out(drive, step, connection)
     elif step.status is StepStatus.HAPPENED:
-        await _after(drive, step, "It did happen.")
+        await _go_on(drive, step)
     elif step.status is StepStatus.NOT_HAPPENED:
-        await propose_again(drive, step, "It did not happen.")
+        await _propose_again(drive, step, "It did not happen.")
     elif step.status is StepStatus.ABORTED:
-        await _give_up(drive, step, f"A person gave up on step {step.number}.")
+        await _give_up(drive, step, f"A person gave up on step {step.number}; whether it happened is not known.")
     elif step.command.connection_version != connection.version:
         await drive.save(drive.go(Node.GUARD))
     else:
@@ -63,103 +68,120 @@ async def reflect(drive: Drive) -> None:
 
 async def revise(drive: Drive) -> None:
     """A step was refused or did not go as expected: is there another way? Runbooks alone know none but their `when`."""
-    step = drive.current()
-    if step.status is StepStatus.FAILED and step.phase is Phase.MITIGATION:
-        reason = drive.run.reason or f"Step {step.name} did not go as expected."
-    else:
-        reason = drive.run.reason
+    reason = drive.run.reason or f"Step {drive.current().name} did not go as expected."
     await drive.save(
         drive.go(drive.after_effects(), outcome=RunStatus.FAILED, reason=reason),
-        events=(drive.event(EventType.REVISION, Node.REVISE, f"Nothing else to try. {reason}", step=step),),
+        events=(drive.event(EventType.REVISION, Node.REVISE, f"Nothing else to try. {reason}", step=drive.current()),),
     )
-
-
-async def propose_again(drive: Drive, step: Step, reason: str) -> None:
-    """A new attempt at the same command: a new step, judged anew, with a new question where one is needed."""
-    now = drive.kit.clock.now()
-    number = max(one.number for one in drive.steps) + 1
-    again = replace(
-        step,
-        id=f"{drive.run.id}.{number}",
-        number=number,
-        attempt=step.attempt + 1,
-        status=StepStatus.PROPOSED,
-        approval_id="",
-        digest="",
-        outcome=None,
-        claimed_at=None,
-        created_at=now,
-        updated_at=now,
-    )
-    word = drive.event(EventType.REVISION, Node.TOOLS, f"{reason} A new attempt is judged and asked anew.", step=again)
-    await drive.save(drive.go(Node.GUARD, current_step=again.id), steps=(again,), events=(word,))
 
 
 async def _start(drive: Drive, step: Step, connection: Connection) -> None:
-    if step.save and not step.saved:
-        saved = await _save_before(drive, step)
-        if saved is None:
-            await _give_up(drive, step, "What it would change could not be kept beforehand, so it was not run.")
-            return
-        step = replace(step, saved=saved)
+    async with drive.kit.slot(step.tenant, connection.name):
+        if step.command.keeps and not step.saved:
+            try:
+                step = replace(step, saved=await _kept(drive, step, connection))
+            except (ExecutionError, ConfigurationError) as error:
+                await _give_up(drive, step, f"Not run, since what it changes cannot be kept first: {error.message}")
+                return
+        claimed = await _claim(drive, step, connection)
+        if claimed is not None:
+            await _conclude(drive, claimed, await perform(drive, claimed, connection))
+
+
+async def _claim(drive: Drive, step: Step, connection: Connection) -> Step | None:
+    """Store the claim before the effect; None when it may not start now, and then where that leads is stored."""
     now = drive.kit.clock.now()
     claimed = replace(step.move(StepStatus.CLAIMED, now), claimed_at=now)
-    limits = drive.kit.limits
-    claim = None
-    if not step.is_read:
-        claim = EffectClaim(
-            step_id=step.id,
-            attempt=step.attempt,
-            target=connection.id,
-            digest=step.digest,
-            approval_id=step.approval_id,
-            # the steps of one repair belong together: only the first waits for the target to cool down
-            cooldown_s=0.0 if drive.run.had_effect else limits.cooldown_s,
-            per_hour=limits.per_hour,
-        )
     used = tuple(sorted({*drive.run.tools_used, step.command.executor}))
-    run = drive.go(Node.TOOLS, tools_used=used, had_effect=drive.run.had_effect or not step.is_read)
+    run = drive.go(Node.TOOLS, tools_used=used, had_effect=drive.run.had_effect or not step.is_read, waiting="")
     try:
         await drive.save(
             run,
             steps=(claimed,),
-            claim=claim,
+            claim=None if step.is_read else _effect_claim(drive, step, connection),
             audit=(drive.audit("step.claimed", claimed, target=connection.name, command=step.command.text),),
             events=(drive.event(EventType.TOOL_CALL, Node.TOOLS, f"Running on {connection.name}.", step=claimed),),
         )
     except (TargetBusy, Disabled) as error:
-        await _later(drive, error)
-        return
+        await wait(drive, error, Node.GUARD)
+        return None
     except ApprovalError as error:
-        await _approval_failed(drive, step, error)
-        return
-    await _execute(drive, claimed, connection)
+        await drive.save(
+            drive.go(Node.GUARD),
+            events=(drive.event(EventType.ERROR, Node.TOOLS, f"Not run: {error.message} ({error.code})", step=step),),
+            audit=(drive.audit("approval.rejected", step, code=error.code),),
+        )
+        return None
+    return claimed
 
 
-async def _execute(drive: Drive, claimed: Step, connection: Connection) -> None:
-    try:
-        outcome = await run_watched(drive, claimed, connection)
-    except TokenTaken as error:
-        await _never_started(drive, claimed, error.message)
+def _effect_claim(drive: Drive, step: Step, connection: Connection) -> EffectClaim:
+    limits = drive.kit.limits
+    # A run's own scratch folder is nobody else's target.
+    scratch = connection.reach is Reach.SANDBOX
+    return EffectClaim(
+        step_id=step.id,
+        attempt=step.attempt,
+        target=f"{connection.id}:{step.run_id}" if scratch else connection.id,
+        digest=step.digest,
+        approval_id=step.approval_id,
+        # The steps of one repair belong together: only the first waits for the target to cool down.
+        cooldown_s=0.0 if drive.run.had_effect else limits.cooldown_s,
+        per_hour=0 if scratch else limits.per_hour,
+    )
+
+
+async def wait(drive: Drive, error: TargetBusy | Disabled, node: Node) -> None:
+    """Paused, cooling down, or somebody else's effect is under way: nothing was started; look again soon, at `node`."""
+    if await drive.cancelled():
+        await drive.save(drive.go(node))
         return
-    except ExecutionError as error:
-        outcome = not_run(error, drive.kit.clock.now())
-    await _record(drive, claimed, outcome)
+    asked = error.extra.get("retryAfter")
+    seconds = max(float(asked), 1.0) if isinstance(asked, int | float) else drive.kit.limits.busy_s
+    now = drive.kit.clock.now()
+    said = f"Waiting: {error.message}"
+    events = () if drive.run.waiting == said else (drive.event(EventType.EXECUTION, Node.TOOLS, said),)
+    await drive.save(drive.go(node).wait(now, until=now + seconds, why=said), events=events)
+    drive.parked = True
+
+
+async def _conclude(drive: Drive, claimed: Step, trace: Trace) -> None:
+    """Write down how a claimed attempt ended, whoever ran it."""
+    now = drive.kit.clock.now()
+    if trace.traced is Traced.NEVER_STARTED:
+        gone = claimed.move(StepStatus.NOT_HAPPENED, now)
+        entry = drive.audit("step.not_happened", gone, by="start token")
+        await _propose_again(drive, gone, "It never started, and never will.", audit=entry)
+    elif trace.traced is Traced.FINISHED and trace.outcome is not None:
+        await _record(drive, claimed, trace.outcome)
+    elif claimed.is_read:
+        lost = replace(trace.outcome or interrupted(claimed, now), changed=False)
+        failed = replace(claimed.move(StepStatus.FAILED, now), outcome=lost)
+        await _propose_again(drive, failed, "It was interrupted; it changes nothing, so it is run again.")
+    else:
+        await _unknown(drive, claimed, trace.outcome or interrupted(claimed, now, known=False))
+
+
+async def _recover(drive: Drive, step: Step, connection: Connection) -> None:
+    """An earlier worker claimed it and is gone. A launcher that still runs it properly may finish, unless cancelled."""
+    patience = 0.0 if await drive.cancelled() else step.command.timeout_s
+    trace = await drive.kit.execute.trace(step, connection, patience_s=patience)
+    ended = trace.outcome is not None and trace.outcome.cancelled and not await drive.cancelled()
+    if step.is_read and ended:
+        trace = Trace(traced=Traced.UNKNOWN)
+    await _conclude(drive, step, trace)
 
 
 async def _record(drive: Drive, claimed: Step, outcome: Outcome) -> None:
-    if not outcome.known and not claimed.is_read:
-        await _unknown(drive, claimed, outcome)
-        return
     done, reason = drive.kit.execute.concluded(claimed, outcome)
     captures = dict(drive.run.captures)
-    try:
-        captures |= _captured(done, await _patterns(drive, done), outcome)
-    except InputError as error:
-        done, reason = replace(done, status=StepStatus.FAILED), error.message
+    if done.status is StepStatus.SUCCEEDED:
+        try:
+            captures |= capture(await _patterns(drive, done), outcome)
+        except InputError as error:
+            done, reason = replace(done, status=StepStatus.FAILED), error.message
     if done.status is StepStatus.FAILED and done.is_read and done.attempt <= done.retries and not outcome.cancelled:
-        await drive.save(drive.run, steps=(done,), events=(_result(drive, done, reason),))
-        await propose_again(drive, done, f"{reason}; it changes nothing, so it is run again.")
+        await _propose_again(drive, done, f"{reason}; it changes nothing, so it is run again.")
         return
     await drive.save(
         drive.go(Node.REFLECT, captures=captures),
@@ -170,8 +192,33 @@ async def _record(drive: Drive, claimed: Step, outcome: Outcome) -> None:
     )
 
 
-def _captured(step: Step, patterns: dict[str, str], outcome: Outcome) -> dict[str, str]:
-    return capture(patterns, outcome) if patterns and step.status is StepStatus.SUCCEEDED else {}
+async def _propose_again(drive: Drive, ended: Step, reason: str, *, audit: AuditEntry | None = None) -> None:
+    """The end of one attempt and the next one, in one transaction: a new step, judged anew, asked anew."""
+    now = drive.kit.clock.now()
+    number = max(one.number for one in drive.steps) + 1
+    again = replace(
+        ended,
+        id=f"{drive.run.id}.{number}",
+        number=number,
+        attempt=ended.attempt + 1,
+        status=StepStatus.PROPOSED,
+        approval_id="",
+        digest="",
+        saved={},
+        outcome=None,
+        claimed_at=None,
+        created_at=now,
+        updated_at=now,
+    )
+    words = [_result(drive, ended, reason)] if ended.outcome is not None else []
+    words.append(drive.event(EventType.REVISION, Node.TOOLS, f"{reason} A new attempt is judged anew.", step=again))
+    await drive.save(
+        drive.go(Node.GUARD, current_step=again.id),
+        steps=(ended, again),
+        release_target=ended.id,
+        events=words,
+        audit=(audit or drive.audit(f"step.{ended.status.value}", ended, reason=reason),),
+    )
 
 
 async def _patterns(drive: Drive, step: Step) -> dict[str, str]:
@@ -180,100 +227,72 @@ async def _patterns(drive: Drive, step: Step) -> dict[str, str]:
     return dict(template.captures) if template else {}
 
 
-async def _recover(drive: Drive, step: Step, connection: Connection) -> None:
-    trace = await drive.kit.execute.trace(step, connection)
-    # Ended by a server that was told to stop, and not by a person who cancelled the run: it says nothing.
-    cut_short = step.is_read and trace.outcome is not None and trace.outcome.cancelled and not await drive.cancelled()
-    if trace.traced is Traced.FINISHED and trace.outcome is not None and not cut_short:
-        await _record(drive, step, trace.outcome)
-    elif trace.traced is Traced.NEVER_STARTED:
-        await _never_started(drive, step, "Its worker went away before it started; it never will.")
-    elif step.is_read:
-        now = drive.kit.clock.now()
-        lost = Outcome(
-            exit_code=None, started_at=step.claimed_at or now, ended_at=now, note="interrupted", changed=False
-        )
-        failed = replace(step.move(StepStatus.FAILED, now), outcome=lost)
-        await drive.save(drive.run, steps=(failed,))
-        await propose_again(drive, failed, "It was interrupted; it changes nothing, so it is run again.")
-    else:
-        now = drive.kit.clock.now()
-        lost = Outcome(exit_code=None, known=False, started_at=step.claimed_at or now, ended_at=now, note="interrupted")
-        await _unknown(drive, step, trace.outcome or lost)
-
-
-async def _never_started(drive: Drive, step: Step, reason: str) -> None:
-    gone = step.move(StepStatus.NOT_HAPPENED, drive.kit.clock.now())
-    await drive.save(
-        drive.run,
-        steps=(gone,),
-        release_target=gone.id,
-        audit=(drive.audit("step.not_happened", gone, by="start token"),),
-    )
-    await propose_again(drive, gone, reason)
-
-
 async def _unknown(drive: Drive, step: Step, outcome: Outcome) -> None:
     """It was claimed and nobody can say what became of it: the probe if there is one, else a person."""
-    now = drive.kit.clock.now()
-    unknown = replace(step.move(StepStatus.UNKNOWN, now), outcome=replace(outcome, known=False))
+    unknown = replace(step.move(StepStatus.UNKNOWN, drive.kit.clock.now()), outcome=replace(outcome, known=False))
+    said = "Interrupted: nobody knows whether it happened."
     await drive.save(
         drive.go(Node.TOOLS),
         steps=(unknown,),
         audit=(drive.audit("step.unknown", unknown),),
-        events=(
-            drive.event(EventType.ERROR, Node.TOOLS, "Interrupted: nobody knows whether it happened.", step=unknown),
-        ),
+        events=(drive.event(EventType.ERROR, Node.TOOLS, said, step=unknown),),
     )
-    if step.probe and await _probed(drive, unknown):
+
+
+async def _find_out(drive: Drive, step: Step, connection: Connection) -> None:
+    if await drive.cancelled():
+        await _give_up(drive, step, f"Cancelled; whether step {step.number} happened is not known.")
         return
-    await _wait_for_person(drive, unknown)
-
-
-async def _probed(drive: Drive, step: Step) -> bool:
-    probe = drive.kit.propose.plain(
-        drive.run, await drive.connection(), drive.steps, name=f"probe {step.name}", phase=step.phase, text=step.probe
-    )
-    done = await look(drive, probe)
-    if done.outcome is None or done.outcome.exit_code is None:
-        return False
-    happened = done.outcome.exit_code == 0
-    resolved = step.move(StepStatus.HAPPENED if happened else StepStatus.NOT_HAPPENED, drive.kit.clock.now())
+    answer = await _probed(drive, step, connection)
+    if answer is None:
+        await _wait_for_person(drive, step)
+        return
+    resolved = step.move(answer, drive.kit.clock.now())
+    said = f"The probe says: {answer.value}."
     await drive.save(
         drive.go(Node.TOOLS),
         steps=(resolved,),
         release_target=resolved.id,
-        audit=(drive.audit(f"step.{resolved.status.value}", resolved, by="probe"),),
-        events=(
-            drive.event(EventType.REFLECTION, Node.TOOLS, f"The probe says: {resolved.status.value}.", step=resolved),
-        ),
+        audit=(drive.audit(f"step.{answer.value}", resolved, by="probe"),),
+        events=(drive.event(EventType.REFLECTION, Node.TOOLS, said, step=resolved),),
     )
-    return True
+
+
+async def _probed(drive: Drive, step: Step, connection: Connection) -> StepStatus | None:
+    """What the probe knows: exit 0, it happened; exit 1 in silence, it did not; anything else is no answer."""
+    if not step.probe or connection.version != step.command.connection_version:
+        return None
+    probe = drive.kit.propose.plain(
+        drive.run, connection, drive.steps, name=f"probe {step.name}", phase=step.phase, text=step.probe
+    )
+    outcome = (await look(drive, probe)).outcome
+    if outcome is None or outcome.cancelled or outcome.timed_out:
+        return None
+    if outcome.exit_code == 0:
+        return StepStatus.HAPPENED
+    return StepStatus.NOT_HAPPENED if outcome.exit_code == 1 and not outcome.stderr.strip() else None
 
 
 async def _wait_for_person(drive: Drive, step: Step) -> None:
-    now = drive.kit.clock.now()
-    if await drive.cancelled():
-        await _give_up(drive, step, f"Cancelled; whether step {step.number} happened is not known.")
-        return
     answer = f"opsagent resolve {drive.run.id} {step.number} happened|not_happened|aborted"
     word = f"What became of step {step.number}? Look, then say: {answer}"
-    await drive.save(
-        drive.go(Node.TOOLS).park(now, until=None),
-        events=(drive.event(EventType.APPROVAL, Node.TOOLS, word, step=step),),
-    )
+    events = (drive.event(EventType.APPROVAL, Node.TOOLS, word, step=step),) if drive.run.waiting != word else ()
+    parked = replace(drive.go(Node.TOOLS), waiting=word).park(drive.kit.clock.now(), until=None)
+    await drive.save(parked, events=events)
     drive.parked = True
 
 
-async def _after(drive: Drive, step: Step, reason: str) -> None:
+async def _go_on(drive: Drive, step: Step) -> None:
+    said = f"Step {step.number} did happen; going on after it."
     await drive.save(
-        drive.go(Node.REFLECT),
+        drive.go(Node.GENERATE),
         release_target=step.id,
-        events=(drive.event(EventType.REFLECTION, Node.TOOLS, reason, step=step),),
+        events=(drive.event(EventType.REFLECTION, Node.TOOLS, said, step=step),),
     )
 
 
 async def _give_up(drive: Drive, step: Step, reason: str) -> None:
+    """Nothing more is tried. A target under an effect nobody knows the end of stays held."""
     steps = []
     if step.status in (StepStatus.PROPOSED, StepStatus.AWAITING_APPROVAL):
         steps.append(step.move(StepStatus.SKIPPED, drive.kit.clock.now()))
@@ -281,62 +300,22 @@ async def _give_up(drive: Drive, step: Step, reason: str) -> None:
     await drive.save(
         drive.go(drive.after_effects(), outcome=status, reason=reason),
         steps=steps,
-        release_target=step.id,
         events=(drive.event(EventType.ERROR, Node.TOOLS, reason, step=step),),
+        audit=(drive.audit("step.given_up", step, reason=reason),),
     )
 
 
-async def _later(drive: Drive, error: TargetBusy | Disabled) -> None:
-    """Paused, cooling down, or somebody else's effect is under way: nothing was started; look again soon."""
-    if await drive.cancelled():
-        await drive.save(drive.go(Node.GUARD))
-        return
-    wait = error.extra.get("retryAfter")
-    seconds = float(wait) if isinstance(wait, int | float) else drive.kit.limits.busy_s
-    run = replace(drive.go(Node.TOOLS), due_at=drive.kit.clock.now() + seconds)
-    await drive.save(run, events=(drive.event(EventType.EXECUTION, Node.TOOLS, f"Waiting: {error.message}"),))
-    drive.parked = True
-
-
-async def _approval_failed(drive: Drive, step: Step, error: ApprovalError) -> None:
-    await drive.save(
-        drive.go(Node.GUARD),
-        events=(drive.event(EventType.ERROR, Node.TOOLS, f"Not run: {error.message} ({error.code})", step=step),),
-        audit=(drive.audit("approval.rejected", step, code=error.code),),
-    )
-
-
-async def _save_before(drive: Drive, step: Step) -> dict[str, str] | None:
-    """Keep what the effect will change: path -> artifact, `absent` where there is nothing; None when that failed."""
-    connection = await drive.connection()
-    kept: dict[str, str] = {}
-    for path in step.save:
-        word = shlex.quote(path)
-        there = await look(drive, _plain(drive, connection, step, f"test -e {word}"))
-        if there.outcome is None or there.status is StepStatus.REFUSED:
-            return None
-        if there.outcome.exit_code == 1:
-            kept[path] = ABSENT
-            continue
-        read = await look(drive, _plain(drive, connection, step, f"base64 -- {word}"))
-        if read.status is not StepStatus.SUCCEEDED or read.outcome is None:
-            return None
-        content = await _whole(drive, read.outcome)
-        kept[path] = await drive.kit.artifacts.put(drive.run.tenant, content, encrypt=True)
+async def _kept(drive: Drive, step: Step, connection: Connection) -> dict[str, Saved]:
+    """Keep what the effect will change, encrypted. ExecutionError, ConfigurationError (no key to encrypt with)."""
+    kept: dict[str, Saved] = {}
+    for path in step.command.keeps:
+        held = await drive.kit.execute.keep(step, connection, path)
+        if held.content is None:
+            kept[path] = Saved("")
+        else:
+            artifact = await drive.kit.artifacts.put(drive.run.tenant, held.content, encrypt=True)
+            kept[path] = Saved(artifact, held.mode)
     return kept
-
-
-def _plain(drive: Drive, connection: Connection, step: Step, text: str) -> Step:
-    return drive.kit.propose.plain(
-        drive.run, connection, drive.steps, name=f"save for {step.name}", phase=step.phase, text=text
-    )
-
-
-async def _whole(drive: Drive, outcome: Outcome) -> bytes:
-    encoded = outcome.stdout.encode()
-    if outcome.artifact:
-        encoded = await drive.kit.artifacts.get(drive.run.tenant, outcome.artifact)
-    return base64.b64decode(encoded)
 
 
 def _result(drive: Drive, step: Step, reason: str) -> RunEvent:

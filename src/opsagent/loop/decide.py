@@ -63,7 +63,7 @@ async def generate(drive: Drive) -> None:
         await _end(drive, RunStatus.FAILED, f"{move.step.name}: {error.message}")
         return
     await drive.save(
-        drive.go(Node.GUARD, current_step=step.id),
+        drive.go(Node.GUARD, current_step=step.id, waiting=""),
         steps=(*skipped, step),
         events=(*events, drive.event(EventType.EXECUTION, Node.GENERATE, move.why or move.step.why, step=step)),
     )
@@ -128,8 +128,10 @@ async def _answered(drive: Drive, step: Step, fresh: Step, connection: Connectio
         await refuse(drive, step, said)
         return
     if approval.status is ApprovalStatus.EXPIRED or now >= approval.expires_at:
-        expired = replace(approval, status=ApprovalStatus.EXPIRED)
-        await refuse(drive, step, "Nobody answered in time.", approvals=(expired,))
+        late = approval.status is ApprovalStatus.GRANTED
+        expired = () if late else (replace(approval, status=ApprovalStatus.EXPIRED),)
+        said = f"The approval by {approval.decided_by} has expired." if late else "Nobody answered in time."
+        await refuse(drive, step, said, approvals=expired)
         return
     if fresh.digest != approval.digest:
         await _ask_again(drive, fresh, approval, connection)
@@ -137,12 +139,15 @@ async def _answered(drive: Drive, step: Step, fresh: Step, connection: Connectio
     if approval.status is ApprovalStatus.PENDING:
         await _park(drive, approval)
         return
+    if approval.status is not ApprovalStatus.GRANTED or approval.used_at is not None:
+        await _ask_again(drive, fresh, approval, connection)
+        return
     if await _healed(drive, fresh):
         return
     said = f"Approved by {approval.decided_by}" + (f": {approval.notes}" if approval.notes else ".")
-    await drive.save(
-        drive.go(Node.TOOLS), steps=(fresh,), events=(drive.event(EventType.APPROVAL, Node.GUARD, said, step=fresh),)
-    )
+    # Said once, however often the step comes back here from waiting for its target.
+    words = () if drive.run.waiting else (drive.event(EventType.APPROVAL, Node.GUARD, said, step=fresh),)
+    await drive.save(drive.go(Node.TOOLS), steps=(fresh,), events=words)
 
 
 async def _ask(
@@ -189,7 +194,7 @@ async def _rendered(drive: Drive, step: Step, connection: Connection) -> Step:
     if template is None:
         return replace(step, command=replace(step.command, connection_version=connection.version))
     anew = drive.kit.propose(drive.run, template, connection, drive.steps, await drive.values(connection))
-    return replace(step, command=anew.command, save=anew.save, probe=anew.probe)
+    return replace(step, command=anew.command, probe=anew.probe)
 
 
 async def _template(drive: Drive, step: Step) -> RunbookStep | None:

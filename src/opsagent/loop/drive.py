@@ -59,13 +59,17 @@ class Kit:
 
 @dataclass(slots=True, kw_only=True)
 class Drive:
-    """The run, its steps and its lease. Everything it holds is what the store holds: `save` is the only writer."""
+    """The run, its steps and its lease. Everything it holds is what the store holds: `save` is the only writer.
+
+    `parked`: nothing more to do for now. `lost`: another worker holds it.
+    """
 
     kit: Kit
     lease: Lease
     run: Run
     steps: list[Step] = field(default_factory=list)
     parked: bool = False
+    lost: bool = False
 
     async def save(
         self,

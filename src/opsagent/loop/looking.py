@@ -1,8 +1,9 @@
-"""Looking at the world from inside a node: run a proven read, sample a condition over a window."""
+"""Running a claimed step under watch, looking at the world from inside a node, and sampling a condition."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 
 from opsagent.domain.connection import Connection
@@ -11,10 +12,14 @@ from opsagent.domain.outcome import Outcome
 from opsagent.domain.reading import Reading
 from opsagent.domain.runbook import Check, Phase
 from opsagent.domain.step import Step, StepStatus
-from opsagent.errors import ExecutionError, InputError, NotFound
+from opsagent.errors import ExecutionError, InputError, NotFound, TokenTaken, UnavailableError
 from opsagent.loop.drive import Drive
-from opsagent.ports.executor import Traced
+from opsagent.ports.executor import Trace, Traced
 from opsagent.stages.ask import digest_of
+
+log = logging.getLogger(__name__)
+# Once a run is to end, its last looks and its undo still have to be done: a cancel has been heard by then.
+_UNHEEDING = frozenset({Phase.VERIFY, Phase.ROLLBACK})
 
 
 async def judged(drive: Drive, step: Step, connection: Connection) -> Step:
@@ -29,46 +34,71 @@ async def look(drive: Drive, step: Step) -> Step:
     connection = await drive.connection()
     step = await judged(drive, step, connection)
     verdict = step.verdict
-    now = drive.kit.clock.now()
     if verdict is None or verdict.decision is not Decision.ALLOW or verdict.manifest.proof is not Proof.READ:
+        now = drive.kit.clock.now()
         refused = step.move(StepStatus.REFUSED, now)
         await drive.save(drive.run.begin(now), steps=(refused,))
         return refused
-    claimed = replace(step.move(StepStatus.CLAIMED, now), claimed_at=now)
-    await drive.save(drive.run.begin(now), steps=(claimed,))
-    try:
-        outcome = await run_watched(drive, claimed, connection)
-    except ExecutionError as error:
-        outcome = not_run(error, drive.kit.clock.now())
-    done, _ = drive.kit.execute.concluded(claimed, outcome)
+    async with drive.kit.slot(step.tenant, connection.name):
+        now = drive.kit.clock.now()
+        claimed = replace(step.move(StepStatus.CLAIMED, now), claimed_at=now)
+        await drive.save(drive.run.begin(now), steps=(claimed,))
+        trace = await perform(drive, claimed, connection)
+    done, _ = drive.kit.execute.concluded(claimed, trace.outcome or interrupted(claimed, drive.kit.clock.now()))
     await drive.save(drive.run, steps=(done,))
     return done
 
 
-def not_run(error: ExecutionError, now: float) -> Outcome:
-    """The outcome of a command its executor could not start."""
-    return Outcome(exit_code=None, stderr=error.message, note=error.fix, started_at=now, ended_at=now, changed=False)
+async def perform(drive: Drive, step: Step, connection: Connection, *, stdin: bytes | None = None) -> Trace:
+    """Run a claimed step to whatever end it has: its outcome, never started, or nobody knows."""
+    try:
+        outcome = await _watched(drive, step, connection, stdin)
+    except ExecutionError as error:
+        now = drive.kit.clock.now()
+        told = Outcome(
+            exit_code=None, stderr=error.message, note=error.fix, started_at=now, ended_at=now, changed=False
+        )
+        return Trace(traced=Traced.FINISHED, outcome=told)
+    except (TokenTaken, OSError) as error:
+        log.warning("step %s: %s; looking up what became of it", step.id, error)
+        return await drive.kit.execute.trace(step, connection)
+    return Trace(traced=Traced.FINISHED if outcome.known else Traced.UNKNOWN, outcome=outcome)
 
 
-async def run_watched(drive: Drive, step: Step, connection: Connection) -> Outcome:
-    """Run a claimed step; a cancel (and, for an effect, a pause) kills it and its outcome says so."""
-    async with drive.kit.slot(step.tenant, connection.name):
-        task = asyncio.ensure_future(drive.kit.execute(step, connection))
-        try:
-            while not (await asyncio.wait({task}, timeout=drive.kit.limits.watch_s))[0]:
-                if await _must_stop(drive, step):
-                    return await _stopped(drive, task, step, connection)
-            return task.result()
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task})
+def interrupted(step: Step, now: float, *, known: bool = True) -> Outcome:
+    """The outcome of an attempt that left none."""
+    return Outcome(
+        exit_code=None,
+        known=known,
+        started_at=step.claimed_at or now,
+        ended_at=now,
+        note="interrupted",
+        cancelled=known,
+    )
+
+
+async def _watched(drive: Drive, step: Step, connection: Connection, stdin: bytes | None) -> Outcome:
+    """A cancel (and, for an effect, a pause) kills the command, and its outcome says so."""
+    task = asyncio.ensure_future(drive.kit.execute(step, connection, stdin=stdin))
+    try:
+        while not (await asyncio.wait({task}, timeout=drive.kit.limits.watch_s))[0]:
+            if await _must_stop(drive, step):
+                return await _stopped(drive, task, step, connection)
+        return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
 
 
 async def _must_stop(drive: Drive, step: Step) -> bool:
-    if await drive.cancelled():
-        return True
-    return not step.is_read and (await drive.kit.stores.control.switches(step.tenant))["paused"]
+    try:
+        if step.phase not in _UNHEEDING and await drive.cancelled():
+            return True
+        return not step.is_read and (await drive.kit.stores.control.switches(step.tenant))["paused"]
+    except UnavailableError as error:
+        log.warning("step %s runs on: whether to stop it cannot be read: %s", step.id, error.message)
+        return False
 
 
 async def _stopped(drive: Drive, task: asyncio.Future[Outcome], step: Step, connection: Connection) -> Outcome:
@@ -80,15 +110,16 @@ async def _stopped(drive: Drive, task: asyncio.Future[Outcome], step: Step, conn
     if trace.outcome is not None:
         return trace.outcome
     now = drive.kit.clock.now()
-    return Outcome(
-        exit_code=None,
-        cancelled=True,
-        known=trace.traced is Traced.NEVER_STARTED,
-        changed=False if trace.traced is Traced.NEVER_STARTED else None,
-        note="stopped before it started" if trace.traced is Traced.NEVER_STARTED else "killed on request",
-        started_at=now,
-        ended_at=now,
-    )
+    if trace.traced is Traced.NEVER_STARTED:
+        return Outcome(
+            exit_code=None,
+            cancelled=True,
+            changed=False,
+            note="stopped before it started",
+            started_at=now,
+            ended_at=now,
+        )
+    return interrupted(step, now, known=False)
 
 
 async def measure(drive: Drive, check: Check, *, phase: Phase, settle_s: float = 0.0) -> Reading:
@@ -98,7 +129,6 @@ async def measure(drive: Drive, check: Check, *, phase: Phase, settle_s: float =
     """
     clock = drive.kit.clock
     begun = clock.monotonic()
-    give_up = begun + settle_s
     healthy_since: float | None = None
     samples = 0
     while True:
@@ -113,7 +143,7 @@ async def measure(drive: Drive, check: Check, *, phase: Phase, settle_s: float =
                 return _healthy(step, samples, now - healthy_since)
         else:
             healthy_since = None
-            if now >= give_up or await drive.cancelled():
+            if now >= begun + settle_s or await drive.cancelled():
                 return _unhealthy(step, samples, now - begun)
         await clock.sleep(check.interval_s)
 
@@ -130,18 +160,23 @@ async def _sample(drive: Drive, check: Check, phase: Phase) -> Step | Reading:
     step = await look(drive, proposed)
     if step.status is StepStatus.REFUSED and step.verdict is not None:
         return Reading(healthy=None, text=f"The check is no proven read, so it was not run: {step.verdict.reason}")
-    if _never_ran(step):
-        said = f"{step.outcome.stderr} {step.outcome.note}".strip() if step.outcome else ""
-        return Reading(healthy=None, text=f"The check could not be run: {said}")
+    if why := _never_ran(step):
+        return Reading(healthy=None, text=f"The check could not be run: {why}")
     return step
 
 
-def _never_ran(step: Step) -> bool:
+def _never_ran(step: Step) -> str:
+    """Why the check says nothing about the world; empty when it does."""
     outcome = step.outcome
-    if outcome is None or outcome.timed_out or outcome.cancelled:
-        return False
+    if outcome is None:
+        return "it has no outcome"
+    if outcome.cancelled:
+        return "it was stopped"
     # 126 and 127: the shell could not execute or find the command (POSIX, Shell Command Language 2.8.2)
-    return outcome.exit_code is None or (outcome.exit_code in (126, 127) and step.status is not StepStatus.SUCCEEDED)
+    missing = outcome.exit_code in (126, 127) and step.status is not StepStatus.SUCCEEDED
+    if not outcome.timed_out and (outcome.exit_code is None or missing):
+        return f"{outcome.stderr} {outcome.note}".strip() or "it never reported an exit code"
+    return ""
 
 
 def _healthy(step: Step, samples: int, window_s: float) -> Reading:

@@ -35,11 +35,12 @@ async def evaluator(drive: Drive) -> None:
     if check is not None and isinstance(target, Target):
         wait = await _too_soon(drive, ticket)
         if wait is not None:
-            waiting = replace(run, due_at=wait)
-            await drive.save(waiting, events=events)
+            said = "Waiting: this problem was measured a moment ago."
+            waiting = run.wait(drive.kit.clock.now(), until=wait, why=said)
+            await drive.save(waiting, events=events if run.waiting != said else ())
             drive.parked = True
             return
-    drive.run = await drive.save(run, events=events)
+    await drive.save(replace(run, waiting=""), events=events)
     reading = await _reading(drive, check, target, match)
     assessment = triage(reading, await _history(drive, ticket), now=drive.kit.clock.now())
     events = [
@@ -88,7 +89,7 @@ async def _choose(
     reading: Reading | None,
     events: Sequence[RunEvent],
 ) -> None:
-    measured = _measurement(drive, run, reading)
+    measured = measurement(drive, reading)
     if reading is not None and reading.healthy:
         ended = replace(
             _to_final(drive, run, RunStatus.COMPLETED, reading.text), verified=Verified.YES, resolved_mode=Mode.END
@@ -149,12 +150,13 @@ async def _history(drive: Drive, ticket: Ticket) -> Sequence[Ticket]:
     return [one for one in earlier if one.id != ticket.id]
 
 
-def _measurement(drive: Drive, run: Run, reading: Reading | None) -> Measurement | None:
-    if reading is None or reading.healthy is None or not run.fingerprint:
+def measurement(drive: Drive, reading: Reading | None) -> Measurement | None:
+    """What is to be remembered of a reading: an answer about the fingerprint, if it was one."""
+    if reading is None or reading.healthy is None or not drive.run.fingerprint:
         return None
     return Measurement(
-        tenant=run.tenant,
-        fingerprint=run.fingerprint,
+        tenant=drive.run.tenant,
+        fingerprint=drive.run.fingerprint,
         healthy=reading.healthy,
         at=drive.kit.clock.now(),
         text=reading.text,

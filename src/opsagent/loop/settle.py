@@ -2,73 +2,55 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import shlex
 from dataclasses import replace
 
 from opsagent.domain.connection import Connection
 from opsagent.domain.event import EventType
+from opsagent.domain.expectation import holds
 from opsagent.domain.manifest import Decision
 from opsagent.domain.reading import Reading
-from opsagent.domain.run import Node, RunStatus, Verified
-from opsagent.domain.runbook import Phase
+from opsagent.domain.run import Node, Run, RunStatus, Verified
+from opsagent.domain.runbook import Phase, Runbook
 from opsagent.domain.step import Step, StepStatus
-from opsagent.errors import ConflictError, Disabled, ExecutionError, InputError, NotFound
+from opsagent.errors import Disabled, ExecutionError, IllegalMove, InputError, NotFound, TargetBusy, UnavailableError
+from opsagent.loop.act import wait
 from opsagent.loop.drive import Drive
-from opsagent.loop.looking import judged, look, measure, not_run, run_watched
-from opsagent.loop.orient import spend
-from opsagent.ports.executor import Traced
-from opsagent.ports.stores import EffectClaim, Measurement
+from opsagent.loop.looking import judged, look, measure, perform
+from opsagent.loop.orient import measurement, spend
+from opsagent.ports.executor import Trace, Traced
+from opsagent.ports.reasoner import Summary
+from opsagent.ports.stores import EffectClaim
 from opsagent.stages.propose import RESTORE
-from opsagent.stages.undo import ABSENT, Reversal, reversals, to_undo, unresolved
+from opsagent.stages.undo import Reversal, reversals, to_undo, unresolved
 from opsagent.stages.verify import verify as conclude
 
 
 async def verify(drive: Drive) -> None:
     """Measure the opening condition over its window, and run the runbook's own checks."""
+    cancelled = await drive.cancelled()
+    repointed = await _repointed(drive)
+    reading: Reading | None = None
+    own: list[Step] = []
+    missing: list[str] = []
     runbook = await drive.runbook()
     check = runbook.measure_for(drive.run.alert) if runbook else None
-    reading: Reading | None = None
-    if check is not None:
-        reading = await measure(drive, check, phase=Phase.VERIFY, settle_s=drive.kit.limits.settle_s)
-    own = []
-    for template in runbook.steps if runbook and (reading is None or reading.healthy is not False) else ():
-        if template.phase is Phase.VERIFY:
-            try:
-                connection = await drive.connection()
-                step = drive.kit.propose(drive.run, template, connection, drive.steps, await drive.values(connection))
-            except (InputError, NotFound):
-                continue
-            own.append(await look(drive, step))
-    finding = conclude(reading, own)
+    if repointed:
+        reading = Reading(healthy=None, text=repointed)
+    elif check is not None:
+        settle_s = 0.0 if cancelled else drive.kit.limits.settle_s
+        reading = await measure(drive, check, phase=Phase.VERIFY, settle_s=settle_s)
+    if runbook is not None and not repointed and (reading is None or reading.healthy is not False):
+        own, missing = await _own_checks(drive, runbook)
+    finding = conclude(reading, own, missing=missing)
     run = drive.run
-    failed = finding.verified is Verified.NO or (
-        finding.verified is Verified.NOT_MEASURABLE and run.outcome is RunStatus.FAILED
-    )
-    outcome = run.outcome if run.outcome is RunStatus.CANCELLED else RunStatus.FAILED if failed else RunStatus.COMPLETED
+    outcome = _outcome(run, finding.verified, cancelled=cancelled)
     takes_back = finding.verified is Verified.NO and outcome is not RunStatus.CANCELLED and bool(to_undo(drive.steps))
     reason = finding.text if finding.verified is Verified.NO or not run.reason else run.reason
-    measured = None
-    if reading is not None and reading.healthy is not None and run.fingerprint:
-        measured = Measurement(
-            tenant=run.tenant,
-            fingerprint=run.fingerprint,
-            healthy=reading.healthy,
-            at=drive.kit.clock.now(),
-            text=reading.text,
-        )
+    word = f"Verified: {finding.verified.value}. {finding.text}"
     await drive.save(
         drive.go(Node.UNDO if takes_back else Node.FINAL, verified=finding.verified, outcome=outcome, reason=reason),
-        events=(
-            drive.event(
-                EventType.REFLECTION,
-                Node.VERIFY,
-                f"Verified: {finding.verified.value}. {finding.text}",
-                metadata={"verified": finding.verified.value},
-            ),
-        ),
-        measured=measured,
+        events=(drive.event(EventType.REFLECTION, Node.VERIFY, word, metadata={"verified": finding.verified.value}),),
+        measured=measurement(drive, reading),
         audit=(drive.audit("run.verified", verified=finding.verified.value),),
     )
 
@@ -78,16 +60,17 @@ async def undo(drive: Drive) -> None:
     await _end_interrupted(drive)
     open_ends = unresolved(drive.steps)
     if open_ends:
-        await _escalate(drive, f"Nothing was taken back: what became of step {open_ends[0].number} is not known.")
+        await _escalate(drive, f"Nothing more was taken back: what became of step {open_ends[0].number} is not known.")
         return
     done: list[str] = []
     for step in to_undo(drive.steps):
-        restore = step.command.undo == RESTORE
         if not step.command.undo:
             done.append(f"{step.name} has no undo")
             continue
-        for reversal in reversals(step, restore=restore):
+        for reversal in reversals(step, drive.steps, restore=step.command.undo == RESTORE):
             failure = await _take_back(drive, reversal)
+            if drive.parked:
+                return
             if failure:
                 await _escalate(drive, f"Undo of {step.name} stopped: {failure}")
                 return
@@ -106,6 +89,15 @@ async def final(drive: Drive) -> None:
         drive.run = replace(drive.run, outcome=RunStatus.CANCELLED, reason=drive.run.reason or "A person cancelled it.")
     summary, usage = await drive.kit.reasoner.summarise(await drive.situation())
     drive.run = spend(drive.run.begin(drive.kit.clock.now()), usage)
+    try:
+        await _close(drive, summary)
+    except IllegalMove as error:
+        if error.extra.get("stale") != "ticket":
+            raise
+        await _close(drive, summary)  # a person changed the ticket meanwhile: once more on the ticket as it is now
+
+
+async def _close(drive: Drive, summary: Summary) -> None:
     closed = drive.kit.close(
         drive.run, await drive.ticket(), summary=summary.text, recommendations=summary.recommendations
     )
@@ -116,14 +108,59 @@ async def final(drive: Drive) -> None:
     await drive.save(closed.run, ticket=closed.ticket, audit=closed.audit, notices=closed.notices, events=events)
 
 
-async def _take_back(drive: Drive, reversal: Reversal) -> str:
-    """Run one reversal; the reason it failed, empty when it held."""
+def _outcome(run: Run, verified: Verified, *, cancelled: bool) -> RunStatus:
+    if cancelled or run.outcome is RunStatus.CANCELLED:
+        return RunStatus.CANCELLED
+    if verified is Verified.NO or (verified is Verified.NOT_MEASURABLE and run.outcome is RunStatus.FAILED):
+        return RunStatus.FAILED
+    return RunStatus.COMPLETED
+
+
+async def _repointed(drive: Drive) -> str:
+    """Why measuring now would say nothing about what was changed; empty when it would."""
+    changed = [step for step in drive.steps if step.may_have_had_effect]
     try:
         connection = await drive.connection()
-        content = await _content(drive, reversal)
-    except (NotFound, ConflictError) as error:
+    except NotFound as error:
         return error.message
-    stdin = base64.b64encode(content).decode() if content is not None else ""
+    if changed and changed[-1].command.connection_version != connection.version:
+        return f"{connection.name} was registered anew since it was changed; it now names another target."
+    return ""
+
+
+async def _own_checks(drive: Drive, runbook: Runbook) -> tuple[list[Step], list[str]]:
+    """The runbook's Verify steps whose condition holds, run; and those that could not be rendered."""
+    own: list[Step] = []
+    missing: list[str] = []
+    connection = await drive.connection()
+    values = await drive.values(connection)
+    for template in runbook.steps:
+        if template.phase is Phase.VERIFY and holds(template.when, drive.steps):
+            try:
+                step = drive.kit.propose(drive.run, template, connection, drive.steps, values)
+            except InputError:
+                missing.append(template.name)
+                continue
+            own.append(await look(drive, step))
+    return own, missing
+
+
+async def _take_back(drive: Drive, reversal: Reversal) -> str:
+    """Run one reversal; the reason it failed, empty when it held. With `drive.parked` it is tried again later."""
+    if await drive.cancelled():
+        return "a person cancelled it"
+    original = reversal.step.command
+    try:
+        connection = await drive.connection()
+        content = None
+        if reversal.artifact:
+            content = await drive.kit.artifacts.get(drive.run.tenant, reversal.artifact)
+    except (NotFound, UnavailableError) as error:
+        if error.retryable:
+            raise
+        return error.message
+    if (original.connection_id, original.connection_version) != (connection.id, connection.version):
+        return f"{connection.name} was registered anew and now names another target"
     proposed = drive.kit.propose.plain(
         drive.run,
         connection,
@@ -131,7 +168,7 @@ async def _take_back(drive: Drive, reversal: Reversal) -> str:
         name=f"undo {reversal.step.name}",
         phase=Phase.ROLLBACK,
         text=reversal.text,
-        stdin=stdin,
+        stdin_artifact=reversal.artifact,
         undo_of=reversal.step.id,
         why=f"takes back step {reversal.step.number}",
     )
@@ -140,13 +177,12 @@ async def _take_back(drive: Drive, reversal: Reversal) -> str:
         return step.verdict.reason if step.verdict else "it could not be judged"
     if step.verdict.decision is Decision.ASK and not reversal.step.approval_id:
         return "nobody has approved it"
-    outcome = await _run_undo(drive, step, connection)
-    if outcome:
-        return outcome
-    return await _compare(drive, reversal, content)
+    async with drive.kit.slot(step.tenant, connection.name):
+        failure = await _run_undo(drive, step, connection, content)
+    return failure or (await _compare(drive, reversal, content) if content is not None else "")
 
 
-async def _run_undo(drive: Drive, step: Step, connection: Connection) -> str:
+async def _run_undo(drive: Drive, step: Step, connection: Connection, content: bytes | None) -> str:
     now = drive.kit.clock.now()
     claimed = replace(step.move(StepStatus.CLAIMED, now), claimed_at=now)
     claim = EffectClaim(step_id=step.id, attempt=step.attempt, target=connection.id, digest=step.digest)
@@ -158,58 +194,47 @@ async def _run_undo(drive: Drive, step: Step, connection: Connection) -> str:
             audit=(drive.audit("undo.claimed", claimed, command=step.command.text),),
             events=(drive.event(EventType.TOOL_CALL, Node.UNDO, step.why, step=claimed),),
         )
-    except (ConflictError, Disabled) as error:
-        return error.message
-    try:
-        outcome = await run_watched(drive, claimed, connection)
-    except (ExecutionError, ConflictError) as error:
-        outcome = not_run(ExecutionError(error.message, fix=error.fix), drive.kit.clock.now())
-    done, reason = drive.kit.execute.concluded(claimed, outcome)
+    except (TargetBusy, Disabled) as error:
+        await wait(drive, error, Node.UNDO)
+        return ""
+    trace = await perform(drive, claimed, connection, stdin=content)
+    return await _undo_ended(drive, claimed, trace)
+
+
+async def _undo_ended(drive: Drive, claimed: Step, trace: Trace) -> str:
+    """Write down how an undo ended; why it did not hold, empty when it did."""
+    now = drive.kit.clock.now()
+    if trace.traced is Traced.NEVER_STARTED:
+        ended, reason = claimed.move(StepStatus.NOT_HAPPENED, now), "it never started"
+    elif trace.traced is Traced.FINISHED and trace.outcome is not None:
+        ended, reason = drive.kit.execute.concluded(claimed, trace.outcome)
+    else:
+        ended, reason = claimed.move(StepStatus.UNKNOWN, now), "nobody knows whether it happened"
+    output = ended.outcome.stdout + ended.outcome.stderr if ended.outcome else ""
     await drive.save(
         drive.run,
-        steps=(done,),
-        release_target=done.id,
-        audit=(drive.audit(f"undo.{done.status.value}", done),),
-        events=(
-            drive.event(EventType.TOOL_RESULT, Node.UNDO, reason, step=done, output=outcome.stdout + outcome.stderr),
-        ),
+        steps=(ended,),
+        release_target="" if ended.status is StepStatus.UNKNOWN else ended.id,
+        audit=(drive.audit(f"undo.{ended.status.value}", ended),),
+        events=(drive.event(EventType.TOOL_RESULT, Node.UNDO, reason, step=ended, output=output),),
     )
-    return "" if done.status is StepStatus.SUCCEEDED else reason
+    return "" if ended.status is StepStatus.SUCCEEDED else reason
 
 
-async def _content(drive: Drive, reversal: Reversal) -> bytes | None:
-    artifact = reversal.step.saved.get(reversal.restores, ABSENT)
-    return None if artifact == ABSENT else await drive.kit.artifacts.get(drive.run.tenant, artifact)
-
-
-async def _compare(drive: Drive, reversal: Reversal, content: bytes | None) -> str:
-    if not reversal.restores or content is None:
-        return ""
-    check = drive.kit.propose.plain(
-        drive.run,
-        await drive.connection(),
-        drive.steps,
-        name=f"compare {reversal.restores}",
-        phase=Phase.ROLLBACK,
-        text=f"sha256sum -- {shlex.quote(reversal.restores)}",
-    )
-    done = await look(drive, check)
-    shown = done.outcome.stdout.split(maxsplit=1)[0].lstrip("\\") if done.outcome and done.outcome.stdout else ""
-    return "" if shown == hashlib.sha256(content).hexdigest() else f"{reversal.restores} is not what it was before"
+async def _compare(drive: Drive, reversal: Reversal, content: bytes) -> str:
+    try:
+        held = await drive.kit.execute.keep(reversal.step, await drive.connection(), reversal.path)
+    except ExecutionError as error:
+        return error.message
+    return "" if held.content == content else f"{reversal.path} is not what it was before"
 
 
 async def _end_interrupted(drive: Drive) -> None:
     """An undo an earlier worker began: its token says what became of it; what cannot be told stays unknown."""
     for step in [one for one in drive.steps if one.undo_of and one.status is StepStatus.CLAIMED]:
-        trace = await drive.kit.execute.trace(step, await drive.connection())
-        now = drive.kit.clock.now()
-        if trace.traced is Traced.FINISHED and trace.outcome is not None:
-            ended, _ = drive.kit.execute.concluded(step, trace.outcome)
-        elif trace.traced is Traced.NEVER_STARTED:
-            ended = step.move(StepStatus.NOT_HAPPENED, now)
-        else:
-            ended = step.move(StepStatus.UNKNOWN, now)
-        await drive.save(drive.run, steps=(ended,), release_target=ended.id)
+        connection = await drive.connection()
+        trace = await drive.kit.execute.trace(step, connection, patience_s=step.command.timeout_s)
+        await _undo_ended(drive, step, trace)
 
 
 async def _escalate(drive: Drive, reason: str) -> None:

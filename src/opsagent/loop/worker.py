@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from opsagent.domain.event import EventType
 from opsagent.domain.run import Node, Run, RunStatus
 from opsagent.domain.step import Step, StepStatus
-from opsagent.errors import LeaseLost, NotFound, OpsAgentError, UnavailableError
+from opsagent.errors import LeaseLost, NotFound, OpsAgentError, StoreUnavailable, UnavailableError
 from opsagent.loop.drive import Drive, Kit
 from opsagent.loop.graph import Loop, build_loop, step_cycle
 from opsagent.loop.pressure import Pressure
@@ -56,7 +56,10 @@ class Worker:
         self._sweeping = asyncio.create_task(self._sweep(), name="opsagent-worker")
 
     async def stop(self) -> None:
-        """Take nothing new, let each run come to the end of its step cycle; after `grace_s` cancel what still runs."""
+        """Take nothing new, let each run come to the end of its step cycle; after `grace_s` let go of the rest.
+
+        A command that still runs is left to its launcher: it ends properly, and whoever goes on reads how.
+        """
         self._stopping = True
         if self._sweeping is not None:
             self._sweeping.cancel()
@@ -64,9 +67,16 @@ class Worker:
         tasks = list(self._driving.values())
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=self.config.grace_s)
-            for task in late:
-                task.cancel()
+            for (_, run_id), task in list(self._driving.items()):
+                if task in late:
+                    await self.kit.execute.detach(run_id)  # what runs there ends properly; the next worker reads how
+                    task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def sweeping(self) -> bool:
+        """Whether it looks for due runs."""
+        return self._sweeping is not None and not self._sweeping.done()
 
     async def idle(self) -> None:
         """Return once no run is being driven here."""
@@ -85,15 +95,17 @@ class Worker:
         while not self._stopping:
             try:
                 taken = await self._take_due(await self._let_intake_pass())
-            except OpsAgentError as error:
-                log.warning("sweep failed: %s", error.message)
+            except Exception as error:  # the edge of the sweep: whatever it is, the next sweep comes
+                log.warning("sweep failed: %s", error, exc_info=not isinstance(error, OpsAgentError))
                 taken = 0
             if not taken:
                 await self.dispatch.wait(self.config.sweep_s)
 
     async def _let_intake_pass(self) -> int:
-        """How many runs to take now; while requests queue to be stored, one every half second, else all there is room
-        for: work never stands still, and nobody who hands something in waits for it."""
+        """How many runs to take now: all there is room for, and one every half second while requests queue up.
+
+        So work never stands still, and nobody who hands something in waits for it.
+        """
         for _ in range(_PASSES):
             if not self.pressure.high:
                 return self.config.at_once
@@ -128,9 +140,9 @@ class Worker:
     async def _claim_and_drive(self, due: DueRun) -> None:
         try:
             await self.drive(due.tenant, due.run_id)
-        except UnavailableError as error:
-            log.warning("run %s waits: %s", due.run_id, error.message)
-            await self.kit.clock.sleep(1.0)
+        except Exception as error:  # the edge of a run's task: nobody else would hear of it
+            log.warning("run %s waits: %s", due.run_id, error, exc_info=not isinstance(error, OpsAgentError))
+            await self.kit.clock.sleep(self.config.sweep_s)
 
     async def _drive(self, lease: Lease, run: Run) -> None:
         drive = Drive(kit=self.kit, lease=lease, run=run)
@@ -141,25 +153,28 @@ class Worker:
         except asyncio.CancelledError:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
-            if not drive_lost(beating):
+            if not drive.lost:
                 raise
         finally:
             beating.cancel()
             await asyncio.gather(beating, return_exceptions=True)
-            await self.kit.execute.release(run.id)
-            await self._release(drive)
+            if not drive.lost:  # else another worker holds it, and its folder
+                await self.kit.execute.release(run.id)
+                await self._release(drive)
 
     async def _cycles(self, drive: Drive) -> None:
         try:
             if drive.run.started_at is not None:
+                drive.run = drive.run.taken(self.kit.clock.now())
                 drive.steps = list(await self.kit.stores.journal.steps(drive.run.tenant, drive.run.id))
                 await self._end_interrupted_looks(drive)
             loop = await self._built()
             while not (drive.parked or drive.run.ended or self._stopping):
                 await step_cycle(loop, drive)
         except LeaseLost:
+            drive.lost = True
             log.warning("run %s was taken over by another worker", drive.run.id)
-        except UnavailableError:
+        except StoreUnavailable:
             raise
         except Exception as error:  # the edge of the worker: whatever it is, the run ends with a reason
             log.exception("run %s failed in %s", drive.run.id, drive.run.next_node)
@@ -176,6 +191,7 @@ class Worker:
             try:
                 drive.lease = await self.kit.stores.runs.renew(drive.lease, self.config.lease_s)
             except LeaseLost:
+                drive.lost = True
                 working.cancel()
                 return
             except UnavailableError as error:
@@ -199,18 +215,24 @@ class Worker:
         return step.move(StepStatus.NOT_HAPPENED if trace.traced is Traced.NEVER_STARTED else StepStatus.FAILED, now)
 
     async def _failed(self, drive: Drive, error: Exception) -> None:
+        """Lead the run to an end with a reason; but first what a claimed effect became is found out where it is."""
         message = (
             error.message if isinstance(error, OpsAgentError) else f"An error inside OpsAgent: {type(error).__name__}."
         )
-        settling = drive.run.next_node in (Node.VERIFY, Node.UNDO, Node.FINAL)
-        node = Node.FINAL if settling else drive.after_effects()
+        now = self.kit.clock.now()
         word = drive.event(EventType.ERROR, drive.run.next_node, message)
-        run = drive.go(node, outcome=RunStatus.FAILED, reason=message)
+        if any(step.status is StepStatus.CLAIMED and not step.is_read for step in drive.steps):
+            waiting = drive.run.wait(now, until=now + self.kit.limits.busy_s, why=message)
+            await drive.save(waiting, events=(word,) if drive.run.waiting != message else ())
+            drive.parked = True
+            return
+        run = drive.go(Node.FINAL, outcome=RunStatus.FAILED, reason=message)
         if drive.run.next_node is Node.FINAL:
             closed = self.kit.close(run, None, summary=message)
             await drive.save(closed.run, events=(word,), audit=closed.audit, notices=closed.notices)
             return
-        await drive.save(replace(run, due_at=self.kit.clock.now()), events=(word,))
+        settling = drive.run.next_node in (Node.VERIFY, Node.UNDO)
+        await drive.save(run if settling else run.go(drive.after_effects(), now), events=(word,))
 
     async def _release(self, drive: Drive) -> None:
         if drive.run.ended:
@@ -232,8 +254,3 @@ class Worker:
                 return
             else:
                 return
-
-
-def drive_lost(beating: asyncio.Task[None]) -> bool:
-    """Whether the heartbeat ended by itself: the lease is gone and the work was rightly stopped."""
-    return beating.done() and not beating.cancelled()

@@ -14,7 +14,11 @@ from opsagent.domain.outcome import Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One attempt to execute: the judged command, its manifest, its target, and the token that makes it unique."""
+    """One attempt to execute: the judged command, its manifest, its target, and the token that makes it unique.
+
+    `stdin` are bytes for the command's standard input, in place of `command.stdin`; they go to it alone, never to disk.
+    `patience_s` is how long `trace` lets a command that still runs properly go on by itself.
+    """
 
     tenant: str
     run_id: str
@@ -23,6 +27,18 @@ class Order:
     manifest: Manifest
     connection: Connection
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    stdin: bytes | None = field(default=None, repr=False)
+    patience_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a path held: its bytes, mode (permission bits), owner. `content` is None where there was nothing."""
+
+    content: bytes | None = field(repr=False)
+    mode: int = 0o600
+    uid: int = 0
+    gid: int = 0
 
 
 class Traced(StrEnum):
@@ -50,15 +66,35 @@ class Executor(Protocol):
         ...
 
     async def run(self, order: Order) -> Outcome:
-        """Take the token, execute, return the outcome (known=True).
+        """Take the token, execute, return the outcome; known=False where it may have started and nobody can tell more.
 
         TokenTaken: it was not started here. ExecutionError, SandboxUnavailable: it was not started at all.
-        Cancelling the task kills everything the command started, then raises CancelledError.
+        Cancelling the task kills everything the command started, then raises CancelledError (but see `detach`).
         """
         ...
 
     async def trace(self, order: Order) -> Trace:
-        """Find out what became of an attempt whose worker is gone; ends a survivor. Idempotent."""
+        """Find out what became of an attempt whose worker is gone; ends a survivor. Idempotent.
+
+        A command that runs as it should and is within its time may end by itself for `order.patience_s` seconds.
+        Cancelling the task meanwhile leaves it alone. ExecutionError: it cannot be told now; ask again.
+        """
+        ...
+
+    async def detach(self, run_id: str) -> None:
+        """The worker stops and leaves running commands of the run to their launchers.
+
+        Cancelling `run` after this neither kills nor waits; `trace` finds the outcome later.
+        """
+        ...
+
+    async def keep(self, order: Order, path: str) -> Kept:
+        """The raw content of a regular file as the effect would find it: never through output, redaction or a log.
+
+        Raises ExecutionError when it cannot be read, is no regular file (a link is followed only if it stays a regular
+        file; a dangling link is an error, not "nothing"), is larger than 16 MiB, lies in the agent's own folders, or
+        when its parent cannot be seen (so that "nothing there" is never said of what is merely hidden).
+        """
         ...
 
     async def release(self, run_id: str) -> None:

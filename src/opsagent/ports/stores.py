@@ -134,11 +134,19 @@ class RunStore(Protocol):
         ...
 
     async def due(self, limit: int) -> Sequence[DueRun]:
-        """Open runs whose `due_at` has passed and that nobody holds, most urgent first, then oldest. An index read."""
+        """Open runs whose `due_at` has passed and that nobody holds. An index read.
+
+        Tenants take turns: the first run of each comes before any tenant's second. A tenant's own runs, and those of
+        one turn, come most urgent first, then oldest.
+        """
         ...
 
     async def claim(self, tenant: str, run_id: str, worker: str, ttl_s: float) -> tuple[Lease, Run] | None:
-        """Take the run if it is open and nobody holds it (or its lease expired): conditional write, fence + 1."""
+        """Take the run if it is open and nobody holds it (or its lease expired): conditional write, fence + 1.
+
+        ConflictError when what is stored cannot be read; the run stays held for `ttl_s`, so that nobody meets it again
+        before.
+        """
         ...
 
     async def renew(self, lease: Lease, ttl_s: float) -> Lease:
@@ -148,12 +156,18 @@ class RunStore(Protocol):
     async def save(self, lease: Lease, change: Change) -> Run:
         """Write the change if the fence is current, all or nothing (events excepted); returns the run as stored.
 
-        LeaseLost; the errors of EffectClaim. A final status frees the lease and drops `due_at`.
+        `run.due_at` is stored as given, so a run waits by being saved with a time to come: nobody takes it before,
+        and after a worker's death somebody does then. None waits for a person (a run that awaits none becomes due
+        now). Where a person woke the run since it was claimed, it stays due since then. A final status frees the
+        lease and drops `due_at`.
+
+        LeaseLost; the errors of EffectClaim; IllegalMove with `extra["stale"] == "ticket"` when the ticket was
+        changed by others since it was read: read it again and save once more.
         """
         ...
 
     async def release(self, lease: Lease) -> None:
-        """Let go. A run in progress becomes due at once; a parked one at its own `due_at`. A stale lease is ignored."""
+        """Let go and leave `due_at` alone: in the past the run is due at once, else then. A stale lease is ignored."""
         ...
 
 
@@ -231,16 +245,23 @@ class ControlStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A signal on its way in, with the ticket and the run it makes if it turns out to be a new problem."""
+    """A signal on its way in, with the ticket and the run it makes if it turns out to be a new problem.
+
+    `rerun_after_s`: seconds after the end of an open ticket's last run until an alert that still fires gets another.
+    """
 
     signal: Signal
     ticket: Ticket
     run: Run
+    rerun_after_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
-    """What became of a signal: its ticket, whether it made it, and whether the delivery had been seen before."""
+    """What became of a signal: its ticket, whether it made it, and whether the delivery had been seen before.
+
+    `reopened`: a problem whose ticket is open fires again, or fires on and gets another run (`ticket.run_id`).
+    """
 
     ticket: Ticket
     created: bool
@@ -257,6 +278,11 @@ class TicketStore(Protocol):
         All in one transaction, in order. A delivery seen before changes nothing. A resolved signal makes no ticket
         (Joined.ticket is then the given one, unstored); it sets `firing` to False, of the open ticket or else of the
         newest ended one that still fires, and closes nothing.
+
+        A firing signal of an open ticket none of whose runs is open (ended or deleted) stores the arrival's run for
+        that ticket and names it in `run_id`, if the ticket had stopped firing, or if its last run ended at least
+        `rerun_after_s` ago: a second outage is looked at again, an alert repeated every few seconds is not. The
+        ticket's status and version stay; a ticket has at most one open run made here.
         """
         ...
 
@@ -283,7 +309,7 @@ class TicketStore(Protocol):
         ...
 
     async def save(self, ticket: Ticket, audit: Sequence[AuditEntry]) -> Ticket:
-        """A person's change, if the version is the stored one, else IllegalMove."""
+        """A person's change, if the version is the stored one, else IllegalMove; `run_id` is moved by signals only."""
         ...
 
 

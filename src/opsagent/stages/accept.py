@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from opsagent.domain.event import AuditEntry
-from opsagent.domain.run import Node, Run, RunStatus
+from opsagent.domain.run import Node, Request, Run, RunStatus
 from opsagent.domain.trigger import MAX_TASK_CHARS, Trigger
 from opsagent.errors import InputError, TooLarge
 from opsagent.ports.catalogue import ConnectionStore, RunbookStore
@@ -38,6 +38,9 @@ class Accept:
         scope: tuple[str, ...] = ()
         if trigger.connection:
             scope = ((await self.connections.get(trigger.tenant, trigger.connection)).name,)
+        request = Request(
+            runbook_id=runbook_id, connection=scope[0] if scope else "", parameters=dict(trigger.parameters)
+        )
         now = self.clock.now()
         run = Run(
             id=self.ids.uuid(),
@@ -52,9 +55,10 @@ class Accept:
             next_node=Node.EVALUATOR,
             priority=trigger.priority,
             scope=scope,
-            runbook_id=runbook_id,
-            connection=scope[0] if scope else "",
-            parameters=dict(trigger.parameters),
+            request=request,
+            runbook_id=request.runbook_id,
+            connection=request.connection,
+            parameters=request.parameters,
             trigger=dict(trigger.details),
             callback_url=trigger.callback_url,
             account_id=trigger.account_id,
@@ -86,12 +90,13 @@ class Accept:
             mode=old.mode,
             priority=old.priority,
             scope=old.scope,
-            runbook_id=old.runbook_id,
-            connection=old.connection,
+            request=old.request,
+            runbook_id=old.request.runbook_id,
+            connection=old.request.connection,
             alert=old.alert,
             ticket_id=old.ticket_id,
             fingerprint=old.fingerprint,
-            parameters=dict(old.parameters),
+            parameters=old.request.parameters,
             trigger=dict(old.trigger),
             callback_url=old.callback_url,
             account_id=old.account_id,

@@ -38,6 +38,8 @@ def aim(
         if wanted not in in_scope:
             return Missing(reason=f"The connection {wanted} is not registered, or not in this run's scope.")
         connection, why = in_scope[wanted], "named"
+        if ticket and connection.labels and not connection.matches(labels):
+            return Missing(reason=f"The runbook names {wanted}, whose labels are not those of this ticket.")
     else:
         matching = [connection for connection in in_scope.values() if connection.matches(labels)]
         if len(matching) > 1:

@@ -12,7 +12,7 @@ from opsagent.domain.outcome import Outcome
 from opsagent.domain.step import Step, StepStatus
 from opsagent.errors import ExecutionError
 from opsagent.ports.clock import Clock
-from opsagent.ports.executor import Executor, Order, Trace
+from opsagent.ports.executor import Executor, Kept, Order, Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +22,22 @@ class Execute:
     executors: Mapping[str, Executor]
     clock: Clock
 
-    async def __call__(self, step: Step, connection: Connection) -> Outcome:
-        """Run it. The errors of `Executor.run`."""
-        return await self._executor(step).run(self.order(step, connection))
+    async def __call__(self, step: Step, connection: Connection, *, stdin: bytes | None = None) -> Outcome:
+        """Run it; `stdin` are the kept bytes of `command.stdin_artifact`. The errors of `Executor.run`."""
+        return await self._executor(step).run(self.order(step, connection, stdin=stdin))
 
-    async def trace(self, step: Step, connection: Connection) -> Trace:
-        """What became of an interrupted attempt."""
-        return await self._executor(step).trace(self.order(step, connection))
+    async def trace(self, step: Step, connection: Connection, *, patience_s: float = 0.0) -> Trace:
+        """What became of an interrupted attempt; one that still runs properly may go on for `patience_s` seconds."""
+        return await self._executor(step).trace(self.order(step, connection, patience_s=patience_s))
+
+    async def keep(self, step: Step, connection: Connection, path: str) -> Kept:
+        """What a path holds before the step changes it. ExecutionError."""
+        return await self._executor(step).keep(self.order(step, connection), path)
+
+    async def detach(self, run_id: str) -> None:
+        """The worker stops: leave what runs to its launcher."""
+        for executor in self.executors.values():
+            await executor.detach(run_id)
 
     async def release(self, run_id: str) -> None:
         """The worker lets go of the run."""
@@ -50,7 +59,9 @@ class Execute:
         moved = step.move(StepStatus.SUCCEEDED if ok else StepStatus.FAILED, now)
         return replace(moved, outcome=replace(outcome, changed=changed)), reason
 
-    def order(self, step: Step, connection: Connection) -> Order:
+    def order(
+        self, step: Step, connection: Connection, *, stdin: bytes | None = None, patience_s: float = 0.0
+    ) -> Order:
         """What the executor is told: the judged object itself."""
         manifest = step.verdict.manifest if step.verdict else Manifest(proof=Proof.UNKNOWN)
         return Order(
@@ -60,6 +71,8 @@ class Execute:
             command=step.command,
             manifest=manifest,
             connection=connection,
+            stdin=stdin,
+            patience_s=patience_s,
         )
 
     def backend(self, name: str) -> str:

@@ -43,17 +43,7 @@ class Judge:
             writable=tuple(sorted({*manifest.writes, *manifest.deletes})),
             files=await self.hashes(manifest.executes, connection) if manifest.executes else (),
         )
-        if connection.reach is Reach.HOST and not self.host_reach:
-            return Judged(command=finished, verdict=_host_is_off(manifest))
-        verdict = judge(
-            self.policy,
-            manifest,
-            command=finished,
-            connection=connection,
-            in_scope=in_scope,
-            backend=self.backend(command.executor),
-        )
-        return Judged(command=finished, verdict=verdict)
+        return Judged(command=finished, verdict=self._verdict(manifest, finished, connection, in_scope=in_scope))
 
     async def explain(self, texts: Sequence[str], connection: Connection) -> Sequence[Verdict]:
         """The verdicts for many command texts on one connection, in order; for people who ask "what would it get?"."""
@@ -63,28 +53,36 @@ class Judge:
             if analyser
             else [_unanalysed(connection.executor) for _ in texts]
         )
-        return [
-            judge(
-                self.policy,
-                manifest,
-                command=Command(
-                    executor=connection.executor, text=text, connection_id=connection.id, reach=connection.reach
-                ),
-                connection=connection,
-                in_scope=True,
-                backend=self.backend(connection.executor),
-            )
-            for text, manifest in zip(texts, manifests, strict=True)
+        commands = [
+            Command(executor=connection.executor, text=text, connection_id=connection.id, reach=connection.reach)
+            for text in texts
         ]
+        return [
+            self._verdict(manifest, command, connection, in_scope=True)
+            for command, manifest in zip(commands, manifests, strict=True)
+        ]
+
+    def _verdict(self, manifest: Manifest, command: Command, connection: Connection, *, in_scope: bool) -> Verdict:
+        if connection.reach is Reach.HOST and not self.host_reach:
+            reason = "Connections that reach this machine are off; its admin sets OPSAGENT_HOST_REACH=true."
+            return Verdict(decision=Decision.DENY, rule="host-reach-off", reason=reason, manifest=manifest)
+        if command.executor != connection.executor:
+            reason = (
+                f"{connection.name} takes {connection.executor} commands, and this is a {command.executor} command."
+            )
+            return Verdict(decision=Decision.DENY, rule="wrong-executor", reason=reason, manifest=manifest)
+        return judge(
+            self.policy,
+            manifest,
+            command=command,
+            connection=connection,
+            in_scope=in_scope,
+            backend=self.backend(command.executor),
+        )
 
     async def _manifest(self, command: Command, connection: Connection) -> Manifest:
         analyser = self.analysers.get(command.executor)
         return await analyser.analyse(command, connection) if analyser else _unanalysed(command.executor)
-
-
-def _host_is_off(manifest: Manifest) -> Verdict:
-    reason = "Connections that reach this machine are switched off; its admin sets OPSAGENT_HOST_REACH=true."
-    return Verdict(decision=Decision.DENY, rule="host-reach-off", reason=reason, manifest=manifest)
 
 
 def _unanalysed(executor: str) -> Manifest:

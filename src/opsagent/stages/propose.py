@@ -40,6 +40,7 @@ class Propose:
             timeout_s=template.timeout_s,
             credential=connection.credential,
             undo=undo,
+            keeps=tuple(render_plain(path, values) for path in template.save),
             outside=rendered.outside,
         )
         return self._step(
@@ -52,7 +53,6 @@ class Propose:
             expect=template.expect,
             retries=template.retries,
             probe=probe,
-            save=tuple(render_plain(path, values) for path in template.save),
         )
 
     def check(
@@ -87,7 +87,7 @@ class Propose:
         name: str,
         phase: Phase,
         text: str,
-        stdin: str = "",
+        stdin_artifact: str = "",
         undo_of: str = "",
         why: str = "",
     ) -> Step:
@@ -95,7 +95,7 @@ class Propose:
         command = Command(
             executor=connection.executor,
             text=text,
-            stdin=stdin,
+            stdin_artifact=stdin_artifact,
             connection_id=connection.id,
             connection_version=connection.version,
             reach=connection.reach,
@@ -115,7 +115,6 @@ class Propose:
         expect: Expect | None = None,
         retries: int = 0,
         probe: str = "",
-        save: tuple[str, ...] = (),
         undo_of: str = "",
     ) -> Step:
         now = self.clock.now()
@@ -132,7 +131,6 @@ class Propose:
             expect=expect or Expect(),
             retries=retries,
             probe=probe,
-            save=save,
             undo_of=undo_of,
             created_at=now,
             updated_at=now,

@@ -6,19 +6,19 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opsagent.domain.step import Step, StepStatus
+from opsagent.domain.step import Saved, Step, StepStatus
 
-ABSENT = "absent"  # the mark of a path that did not exist before the effect
 _TAKEN_BACK = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.HAPPENED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reversal:
-    """One command that takes `step` back; `restores` is the saved path it writes, empty for a declared undo."""
+    """One command that takes `step` back; `path` is the saved one it writes back, empty for a declared undo."""
 
     step: Step
     text: str
-    restores: str = ""
+    path: str = ""
+    artifact: str = ""
 
 
 def to_undo(steps: Sequence[Step]) -> tuple[Step, ...]:
@@ -28,22 +28,28 @@ def to_undo(steps: Sequence[Step]) -> tuple[Step, ...]:
 
 
 def unresolved(steps: Sequence[Step]) -> tuple[Step, ...]:
-    """Steps nobody knows the end of: they are resolved before anything is undone."""
-    return tuple(step for step in to_undo(steps) if step.status not in _TAKEN_BACK)
+    """Steps, and undos, nobody knows the end of: while there is one, nothing is undone."""
+    undos = [step for step in steps if step.undo_of and step.status in (StepStatus.CLAIMED, StepStatus.UNKNOWN)]
+    return (*undos, *(step for step in to_undo(steps) if step.status not in _TAKEN_BACK))
 
 
-def reversals(step: Step, *, restore: bool) -> tuple[Reversal, ...]:
-    """The commands that take this step back; none where the step declares no undo.
+def reversals(step: Step, steps: Sequence[Step], *, restore: bool) -> tuple[Reversal, ...]:
+    """The commands that still have to run to take this step back; none where the step declares no undo.
 
-    A saved file is written in place (`base64 -d >`), so that its owner and mode stay; one that was absent is removed.
+    A saved file is written in place, so that its owner stays, and gets its mode back; one that was absent is removed.
     """
     if not step.command.undo:
         return ()
-    if not restore:
-        return (Reversal(step=step, text=step.command.undo),)
-    commands = []
-    for path, artifact in reversed(list(step.saved.items())):
-        quoted = shlex.quote(path)
-        text = f"rm -f -- {quoted}" if artifact == ABSENT else f"base64 -d > {quoted}"
-        commands.append(Reversal(step=step, text=text, restores=path))
-    return tuple(commands)
+    wanted = [Reversal(step=step, text=step.command.undo)]
+    if restore:
+        wanted = [_restoring(step, path, saved) for path, saved in reversed(list(step.saved.items()))]
+    done = {one.command.text for one in steps if one.undo_of == step.id and one.status is StepStatus.SUCCEEDED}
+    return tuple(one for one in wanted if one.text not in done)
+
+
+def _restoring(step: Step, path: str, saved: Saved) -> Reversal:
+    quoted = shlex.quote(path)
+    if not saved.artifact:
+        return Reversal(step=step, text=f"rm -f -- {quoted}", path=path)
+    text = f"cat > {quoted} && chmod {saved.mode:04o} -- {quoted}"
+    return Reversal(step=step, text=text, path=path, artifact=saved.artifact)

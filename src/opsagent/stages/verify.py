@@ -18,14 +18,28 @@ class Finding:
     text: str
 
 
-def verify(reading: Reading | None, own_checks: Sequence[Step]) -> Finding:
-    """`yes` needs the measured condition and every Verify step; without a measure a good Verify step is not enough."""
-    failed = [step for step in own_checks if step.status is not StepStatus.SUCCEEDED]
+def verify(reading: Reading | None, own_checks: Sequence[Step], *, missing: Sequence[str] = ()) -> Finding:
+    """`yes` needs the measured condition and every Verify step; without a measure a good Verify step is not enough.
+
+    `no` needs something that was measured: a check that could not be run proves nothing. `missing` names Verify steps
+    that could not even be rendered.
+    """
+    if reading is not None and reading.healthy is False:
+        return Finding(verified=Verified.NO, text=reading.text)
+    failed = [step for step in own_checks if step.status is StepStatus.FAILED and _came_to_its_end(step)]
     if failed:
         return Finding(verified=Verified.NO, text=f"The runbook's own check {failed[0].name!r} failed.")
     if reading is None or reading.healthy is None:
-        reason = reading.text if reading else "No runbook declares how to measure this."
-        return Finding(verified=Verified.NOT_MEASURABLE, text=reason)
-    if reading.healthy:
-        return Finding(verified=Verified.YES, text=reading.text)
-    return Finding(verified=Verified.NO, text=reading.text)
+        text = reading.text if reading else "No runbook declares how to measure this."
+        return Finding(verified=Verified.NOT_MEASURABLE, text=text)
+    unrun = [*missing, *(step.name for step in own_checks if step.status is not StepStatus.SUCCEEDED)]
+    if unrun:
+        text = f"The runbook's own check {unrun[0]!r} could not be run."
+        return Finding(verified=Verified.NOT_MEASURABLE, text=text)
+    return Finding(verified=Verified.YES, text=reading.text)
+
+
+def _came_to_its_end(step: Step) -> bool:
+    """Whether the command itself said no; 126 and 127 are the shell's, for what it could not execute (POSIX 2.8.2)."""
+    outcome = step.outcome
+    return outcome is not None and not outcome.cancelled and outcome.exit_code not in (None, 126, 127)

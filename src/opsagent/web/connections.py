@@ -20,6 +20,7 @@ from opsagent.web.deps import deps_of
 router = APIRouter(prefix="/api/v1/connections", tags=["Connections"])
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 Name = Annotated[str, Path(pattern=NAME)]
+EXECUTORS = ("shell",)  # those that can carry anything out in this version
 
 
 class Registration(Body):
@@ -32,6 +33,12 @@ class Registration(Body):
     values: Annotated[dict[FieldName, LongText], Field(default_factory=dict, max_length=100)]
     hosts: Annotated[list[ShortText], Field(default_factory=list, max_length=100)]
     credential: ShortText = ""
+
+
+def check_executor(name: str) -> None:
+    """Refuse an executor nobody has here: every run on that target would be denied. InputError."""
+    if name not in EXECUTORS:
+        raise InputError(f"There is no executor {name}.", fix=f"Known here: {', '.join(EXECUTORS)}.")
 
 
 @router.get("", summary="List connections", responses={200: {"model": wire.ConnectionList}})
@@ -58,6 +65,7 @@ async def put_connection(request: Request, principal: Admin, name: Name) -> Resp
     body = await read_json(request, Registration)
     if name == BUILT_IN_SANDBOX:
         raise InputError("The sandbox is built in and cannot be changed.", fix="Choose another name.")
+    check_executor(body.executor)
     deps = deps_of(request)
     now = deps.clock.now()
     connection = Connection(

@@ -1,4 +1,4 @@
-"""API keys: make one, list them, end one; admins only."""
+"""API keys: make one, list them, end one; admins only, and a key for a person only by a person."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from opsagent.domain.identity import ApiKey, PrincipalKind, Role
-from opsagent.errors import InputError
+from opsagent.errors import Forbidden, InputError
 from opsagent.web import catalogue_wire as wire
 from opsagent.web.auth import KEY_PREFIX, Admin, keyring_of, sha256
 from opsagent.web.bodies import Body, as_json, read_json, takes
@@ -45,9 +45,15 @@ async def list_keys(request: Request, principal: Admin) -> Response:
 async def create_key(request: Request, principal: Admin) -> Response:
     """Its secret is in this answer and nowhere else: only a hash is kept.
 
-    Takes no Idempotency-Key, because the secret could not be shown a second time.
+    Takes no Idempotency-Key, because the secret could not be shown a second time. Only a person makes a key of kind
+    `person`: a service that could make itself one would approve its own effects.
     """
     body = await read_json(request, KeyRequest)
+    if body.kind is PrincipalKind.PERSON and principal.kind is not PrincipalKind.PERSON:
+        raise Forbidden(
+            f"{principal.id} is a service; only a person makes a key for a person.",
+            fix="Ask for kind service, or have an admin make it: opsagent keys create --person --role ROLE",
+        )
     if body.role is Role.APPROVER and body.kind is PrincipalKind.SERVICE:
         raise InputError("Only a person approves.", fix="Use kind person, or the role operator for a service.")
     deps = deps_of(request)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from opsagent.domain.identity import Principal, PrincipalKind
 from opsagent.domain.priority import Priority
 from opsagent.domain.run import Mode, Source
 from opsagent.domain.trigger import Trigger
@@ -30,6 +31,10 @@ from opsagent.web.direct import DirectRoute
 from opsagent.web.views import RUNS_PATH, accepted
 
 router = APIRouter(prefix="/api/v1/trigger", tags=["Triggers"], route_class=DirectRoute)
+
+
+CLIENT_HEADER = "X-OpsAgent-Client"
+CLI_CLIENT = "cli"
 
 
 class ApiTrigger(Body):
@@ -64,7 +69,7 @@ async def trigger_api(request: Request, principal: Poster) -> Response:
     body = await read_json(request, ApiTrigger)
     trigger = Trigger(
         tenant=principal.tenant,
-        source=Source.API,
+        source=_source(request, principal),
         text=body.task_description,
         requested_by=principal.id,
         mode=Mode(body.mode),
@@ -79,3 +84,9 @@ async def trigger_api(request: Request, principal: Poster) -> Response:
     )
     run = await deps_of(request).agent.submit(trigger, key=idempotency(request, body))
     return as_json(accepted(run), 202, {"Location": f"{RUNS_PATH}/{run.id}"})
+
+
+def _source(request: Request, principal: Principal) -> Source:
+    """Our own command line says who it is; a service cannot pass for a person at a terminal."""
+    at_terminal = request.headers.get(CLIENT_HEADER) == CLI_CLIENT and principal.kind is PrincipalKind.PERSON
+    return Source.CLI if at_terminal else Source.API

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -85,7 +85,7 @@ class Workers(RuleBasedStateMachine):
             assert self.held_by(lease)
             self.known[lease.run_id].until = self.clock.now() + 30
 
-    @rule(lease=leases, move=st.sampled_from(["go", "park", "end", "effect"]))
+    @rule(lease=leases, move=st.sampled_from(["go", "wait", "park", "end", "effect"]))
     def save(self, lease: Lease, move: str) -> None:
         known, now = self.known[lease.run_id], self.clock.now()
         held = self.held_by(lease)
@@ -109,7 +109,7 @@ class Workers(RuleBasedStateMachine):
                 assert not known.cancelled
                 known.steps += 1
                 self.target = (known.run.id, known.steps)
-            self.learn(known, stored, now)
+            self.learn(known, stored, change.run)
 
     def change(self, known: Known, move: str, now: float) -> Change:
         run = known.run
@@ -117,6 +117,8 @@ class Workers(RuleBasedStateMachine):
             return Change(run=run)
         if move == "park":
             return Change(run=run.begin(now).park(now, until=now + 100))
+        if move == "wait":
+            return Change(run=replace(run.begin(now), due_at=now + 100))
         if move == "end":
             return Change(run=run.end(RunStatus.COMPLETED, now, result=RunResult(summary="")))
         if move == "effect":
@@ -124,28 +126,24 @@ class Workers(RuleBasedStateMachine):
             return Change(run=run.begin(now), steps=[step], claim=self.nouns.claim(step))
         return Change(run=run.begin(now))
 
-    def learn(self, known: Known, stored: Run, now: float) -> None:
+    def learn(self, known: Known, stored: Run, given: Run) -> None:
         known.run = stored
         if stored.ended:
             known.due, known.holder, known.woken = None, "", False
-        elif stored.status is RunStatus.AWAITING_APPROVAL:
-            known.due = known.due if known.woken else now + 100
-        else:
-            known.due = stored.due_at
-            assert known.due is not None
-            assert known.due <= now
+        elif not known.woken:
+            known.due = given.due_at
+        assert stored.due_at == known.due
 
     @rule(lease=leases)
     def free_target(self, lease: Lease) -> None:
         if self.target is None or self.target[0] != lease.run_id or not self.held_by(lease):
             return
-        known, now = self.known[lease.run_id], self.clock.now()
+        known = self.known[lease.run_id]
         if known.run.ended:
             return
         change = Change(run=known.run, release_target=f"{lease.run_id}.{self.target[1]}")
-        self.learn(known, self.loop.run(self.stores.runs.save(lease, change)), now)
+        self.learn(known, self.loop.run(self.stores.runs.save(lease, change)), change.run)
         self.target = None
-        known.due = known.run.due_at
 
     @rule(lease=consumes(leases))
     def release(self, lease: Lease) -> None:
@@ -154,8 +152,6 @@ class Workers(RuleBasedStateMachine):
         self.loop.run(self.stores.runs.release(lease))
         if held:
             known.holder = ""
-            if known.run.status is not RunStatus.AWAITING_APPROVAL:
-                known.due = self.clock.now()
 
     @rule(run=runs)
     def cancel(self, run: str) -> None:

@@ -124,6 +124,22 @@ async def test_due_is_most_urgent_first_then_oldest(stores: Stores, nouns: Nouns
     assert len(await stores.runs.due(2)) == 2
 
 
+async def test_tenants_take_turns(stores: Stores, nouns: Nouns, clock: ManualClock) -> None:
+    for _ in range(20):
+        await stores.runs.create(nouns.run(tenant="loud", priority=Priority.CRITICAL))
+    clock.move(1)
+    quiet = [await stores.runs.create(nouns.run(tenant="quiet", priority=Priority.LOW)) for _ in range(2)]
+    small = await stores.runs.create(nouns.run(tenant="small"))
+    await stores.runs.create(nouns.run(tenant="later", due_at=clock.now() + 60))
+    held = await stores.runs.create(nouns.run(tenant="held"))
+    assert await stores.runs.claim("held", held.id, "w1", 30) is not None
+    due = await stores.runs.due(6)
+    assert [one.tenant for one in due] == ["loud", "small", "quiet", "loud", "quiet", "loud"]
+    assert [one.run_id for one in due if one.tenant in {"quiet", "small"}] == [small.id, *[run.id for run in quiet]]
+    assert len(await stores.runs.due(100)) == 23
+    assert len({one.run_id for one in await stores.runs.due(100)}) == 23
+
+
 async def test_a_claimed_run_is_neither_due_nor_free(stores: Stores, nouns: Nouns, clock: ManualClock) -> None:
     run = await stores.runs.create(nouns.run())
     claimed = await stores.runs.claim("acme", run.id, "w1", 30)
@@ -184,11 +200,56 @@ async def test_renewing_moves_the_end(stores: Stores, nouns: Nouns, clock: Manua
     assert await stores.runs.claim("acme", run.id, "w2", 30) is None
 
 
-async def test_release_makes_it_due_unless_it_waits(stores: Stores, nouns: Nouns, clock: ManualClock) -> None:
+async def test_a_run_in_progress_waits_until_its_own_time(stores: Stores, nouns: Nouns, clock: ManualClock) -> None:
+    run = await stores.runs.create(nouns.run())
+    lease, working = await in_progress(stores, run, clock)
+    later = clock.now() + 60
+    waiting = await stores.runs.save(lease, Change(run=replace(working, due_at=later)))
+    assert (waiting.status, waiting.due_at) == (RunStatus.IN_PROGRESS, later)
+    await stores.runs.release(lease)
+    assert (await stores.runs.get("acme", run.id)).due_at == later
+    clock.move(59)
+    assert await stores.runs.due(10) == []
+    clock.move(1)
+    assert [one.run_id for one in await stores.runs.due(10)] == [run.id]
+
+
+async def test_a_waiting_run_whose_worker_died_is_due_at_its_time(
+    stores: Stores, nouns: Nouns, clock: ManualClock
+) -> None:
+    run = await stores.runs.create(nouns.run())
+    lease, working = await in_progress(stores, run, clock)
+    await stores.runs.save(lease, Change(run=replace(working, due_at=clock.now() + 60)))
+    clock.move(31)
+    assert await stores.runs.due(10) == []
+    clock.move(29)
+    assert [one.run_id for one in await stores.runs.due(10)] == [run.id]
+
+
+async def test_a_person_wakes_a_run_that_is_just_about_to_wait(
+    stores: Stores, nouns: Nouns, clock: ManualClock
+) -> None:
+    run = await stores.runs.create(nouns.run())
+    lease, working = await in_progress(stores, run, clock)
+    await stores.control.request_cancel("acme", run.id, "person:ada")
+    asked = clock.now()
+    clock.move(1)
+    waiting = await stores.runs.save(lease, Change(run=replace(working, due_at=clock.now() + 60)))
+    assert waiting.due_at == asked
+    await stores.runs.release(lease)
+    assert [one.run_id for one in await stores.runs.due(10)] == [run.id]
+    again = await stores.runs.claim("acme", run.id, "w2", 30)
+    assert again is not None
+    await stores.runs.save(again[0], Change(run=replace(again[1], due_at=clock.now() + 60)))
+    await stores.runs.release(again[0])
+    assert await stores.runs.due(10) == []
+
+
+async def test_release_lets_go_and_moves_nothing(stores: Stores, nouns: Nouns, clock: ManualClock) -> None:
     run = await stores.runs.create(nouns.run())
     lease, working = await in_progress(stores, run, clock)
     await stores.runs.release(lease)
-    assert [one.run_id for one in await stores.runs.due(10)] == [run.id]
+    assert [(one.run_id, one.due_at) for one in await stores.runs.due(10)] == [(run.id, working.due_at)]
     with pytest.raises(LeaseLost):
         await stores.runs.save(lease, Change(run=working))
     lease, working = await in_progress(stores, run, clock)

@@ -14,6 +14,7 @@ from servers.loopback import free_port
 
 def tried(folder: Path, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
     """A start that is expected to fail."""
+    settings = {"sandbox_root": folder.parent / "sandbox"} | settings
     return subprocess.run(
         [OPSAGENT, "serve", "--data-dir", folder, *arguments],
         env=environment(**settings), stdin=subprocess.DEVNULL, capture_output=True, text=True,

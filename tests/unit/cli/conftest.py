@@ -25,7 +25,7 @@ parameters:
 measures:
   "*":
     run: test -e {{connection.marker}}
-    for: 50ms
+    for: 100ms
     every: 50ms
 ---
 # The marker is gone

@@ -45,6 +45,7 @@ def test_the_tree_can_be_built_twice() -> None:
         (("connections", "add", "x", "--label", "no-equals"), 2),
         (("connections", "add", "../x"), 2),
         (("connections", "add", "x", "--executor", "Not A Name"), 2),
+        (("connections", "add", "x", "--executor", "sql"), 2),
         (("connections", "remove", "sandbox"), 2),
         (("keys", "revoke", "nowhere"), 3),
         (("keys", "create", "--role", "approver", "--service"), 2),

@@ -93,6 +93,7 @@ def test_commands_talk_to_the_server(served: Served) -> None:
     assert (set(verdict), verdict["verdict"]) == ({"command", "verdict", "rule", "reason", "manifest"}, "ALLOW")
     ended = opsagent("run", "what nobody wrote down", "--follow")
     assert (ended.code, "completed" in ended.out) == (0, True)
+    assert opsagent("runs", "--json").json["runs"][0]["source"] == "cli"
     assert opsagent("keys", "create", "--role", "viewer", "--tenant", "acme", "--json").json["tenant"] == "acme"
     checks = {one["name"]: one for one in opsagent("doctor", "--json").json["checks"]}
     assert served.about["url"] in checks["server"]["means"]

@@ -34,7 +34,30 @@ def test_what_is_not_proven_asks_with_its_reasons():
     verdict = decide(replace(READ, proof=Proof.UNKNOWN, reasons=("a", "b", "c", "d", "e")))
     assert (verdict.decision, verdict.rule) == (Decision.ASK, "not-proven")
     assert "a; b; c; and 2 more" in verdict.reason
-    assert decide(EFFECT).reason == "It changes something: writes a."
+
+
+@pytest.mark.parametrize(
+    ("manifest", "words"),
+    [
+        (EFFECT, "It writes a."),
+        (replace(EFFECT, reasons=("rm deletes files", "deletes /x")), "rm deletes files; it deletes /x."),
+        (replace(EFFECT, reasons=("sends a signal to a process",)), "It sends a signal to a process."),
+        (replace(EFFECT, reasons=()), "It changes something."),
+        (replace(EFFECT, reasons=("writes " + "x" * 500,)), "It writes " + "x" * 149 + "…."),
+        (replace(EFFECT, reasons=("writes a\u202eb",)), "It writes a\\u202eb."),
+        (replace(EFFECT, forbidden=("deletes the system folder /",)), "Never allowed: it deletes the system folder /."),
+        (replace(READ, sensitive=("password hashes: /etc/shadow",)),
+         "It may reveal secrets (password hashes: /etc/shadow)."),
+        (replace(READ, contacts=("evil",)), "It contacts evil, which is not registered for the connection `web`."),
+        (Manifest(proof=Proof.UNKNOWN), "Not proven harmless: nothing is known about what it does."),
+        (replace(READ, proof=Proof.UNKNOWN, reasons=("df: cannot tell what is contacted: $X",)),
+         "Not proven harmless: in df, nobody can tell what is contacted: $X."),
+        (replace(READ, proof=Proof.UNKNOWN, reasons=("it does not parse: 1:1: `if` lacks its end",)),
+         "Not proven harmless: it does not parse: 1:1: `if` lacks its end."),
+    ],
+)  # fmt: skip
+def test_each_reason_is_one_clean_sentence(manifest, words):
+    assert decide(manifest).reason == words
 
 
 def test_the_order_of_the_answers():

@@ -66,11 +66,11 @@ def test_a_value_that_does_not_fit_is_refused() -> None:
         connection="web-1",
         parameters=(Parameter(name="unit", source="unit"),),
     )
-    fits = aim(run(), runbook, ticket(unit="nginx.service"), WEB)
+    fits = aim(run(), runbook, ticket(unit="nginx.service", host="a"), WEB)
     assert isinstance(fits, Target)
     assert fits.parameters == {"unit": "nginx.service"}
     for hostile in ("-rf", "a b", "$(id)", "a;b", "a\n", "", "../x", "x" * 200):
-        assert isinstance(aim(run(), runbook, ticket(unit=hostile), WEB), Missing), hostile
+        assert isinstance(aim(run(), runbook, ticket(unit=hostile, host="a"), WEB), Missing), hostile
 
 
 def test_a_measurement_decides_and_history_only_colours() -> None:
@@ -85,3 +85,16 @@ def test_a_measurement_decides_and_history_only_colours() -> None:
     assert unknown.classification is Classification.UNCERTAIN
     assert 0.5 < unknown.confidence < 0.95
     assert not unknown.measured
+
+
+def test_a_named_target_whose_labels_contradict_the_ticket_is_not_taken() -> None:
+    runbook = Runbook(id="b", title="b", source="", version="v", connection="web-1")
+    refused = aim(run(), runbook, ticket(host="staging"), WEB)
+    assert isinstance(refused, Missing)
+    assert "labels" in refused.reason
+
+
+def test_a_target_registered_later_is_not_in_the_scope() -> None:
+    later = Connection(id="n", tenant="t", name="new", labels={"host": "n"}, created_at=2.0)
+    assert isinstance(aim(run(scope=(), created_at=1.0), None, ticket(host="n"), [later]), Missing)
+    assert isinstance(aim(run(scope=(), created_at=3.0), None, ticket(host="n"), [later]), Target)

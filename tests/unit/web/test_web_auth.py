@@ -127,6 +127,21 @@ async def test_a_service_never_approves(web):
     assert "only a person" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("role", list(Role))
+async def test_a_service_makes_no_person(web, role):
+    robot, body = web.client("robot"), {"name": "sock puppet", "role": role.value, "kind": "person"}
+    refused = await robot.post("/api/v1/keys", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    assert "kind service" in refused.json()["fix"]
+    assert "sock puppet" not in (await robot.get("/api/v1/keys")).text
+    assert (await web.client("admin").post("/api/v1/keys", json=body)).status_code == 201
+
+
+async def test_a_service_makes_services(web):
+    made = await web.client("robot").post("/api/v1/keys", json={"name": "helper", "role": "admin", "kind": "service"})
+    assert (made.status_code, made.json()["kind"]) == (201, "service")
+
+
 async def test_another_tenant_sees_nothing(make_web):
     web = await make_web()
     run = await web.run()

@@ -46,6 +46,22 @@ async def test_a_run_is_stored_before_the_answer(web):
     assert stored.requested_by == "service:intake/key-inta"
 
 
+@pytest.mark.parametrize(
+    ("key", "client", "source"),
+    [("admin", "cli", "cli"), ("approver", "cli", "cli"), ("robot", "cli", "api"), ("intake", "cli", "api"),
+     ("admin", "curl", "api"), ("admin", "", "api")],
+)  # fmt: skip
+async def test_only_a_person_at_our_command_line_is_the_source_cli(web, key, client, source):
+    headers = {"X-OpsAgent-Client": client} if client else {}
+    answer = await web.client(key).post(PATH, json={"taskDescription": "x"}, headers=headers)
+    assert (await web.agent.stores.runs.get("default", answer.json()["runId"])).source == source
+
+
+async def test_the_body_names_no_source(web):
+    answer = await web.client().post(PATH, json={"taskDescription": "x", "source": "cli"})
+    assert answer.status_code == 422
+
+
 async def test_snake_case_is_taken_too(web):
     answer = await web.client().post(PATH, json={"task_description": "x", "selected_skill": "s", "account_id": "1"})
     assert answer.status_code == 202

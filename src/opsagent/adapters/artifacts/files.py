@@ -47,6 +47,23 @@ class FileArtifacts:
         """The content, checked against its hash. NotFound (a damaged one too), ConfigurationError, StoreUnavailable."""
         return await asyncio.to_thread(self._get, tenant, artifact_id)
 
+    async def expire(self, older_than: float) -> int:
+        """Delete what was last put before `older_than` (epoch seconds, by the disk's time); returns how many files.
+
+        Putting the same content again makes it young again, so what a run of the last days keeps is never deleted.
+        StoreUnavailable.
+        """
+        return await asyncio.to_thread(self._expire, older_than)
+
+    def _expire(self, older_than: float) -> int:
+        try:
+            return sum(_delete_old(path, older_than) for path in list(self._root.glob("*/*/*")))
+        except OSError as error:
+            raise StoreUnavailable(
+                f"Old artifacts in {self._root} cannot be deleted: {error.strerror}.",
+                fix="Make the data folder writable for the user that runs OpsAgent.",
+            ) from error
+
     def _put(self, tenant: str, content: bytes, encrypt: bool) -> str:
         artifact_id = hashlib.sha256(content).hexdigest()
         path = self._path(tenant, artifact_id)
@@ -55,7 +72,7 @@ class FileArtifacts:
             path = path.with_name(artifact_id + _SEALED)
             stored = self._seal(tenant, artifact_id, content)
         try:
-            if not path.exists():
+            if not _made_young(path):
                 _make_private(path.parent, self._root)
                 _write(path, stored)
         except OSError as error:
@@ -130,6 +147,31 @@ def _make_private(folder: Path, root: Path) -> None:
     for path in reversed(made):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         _settle(path.parent)
+
+
+def _made_young(path: Path) -> bool:
+    """Give it the present time; False when there is no such file."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _delete_old(path: Path, older_than: float) -> bool:
+    """Delete a file unless it was put since; it is moved aside first, for it may be put again while it is looked at."""
+    aside = path.with_name(f".{path.name}.old")
+    try:
+        if path.stat().st_mtime >= older_than:
+            return False
+        path.rename(aside)
+        if aside.stat().st_mtime >= older_than:
+            aside.rename(path)
+            return False
+        aside.unlink()
+    except FileNotFoundError:  # another process cleans up too
+        return False
+    return True
 
 
 def _write(path: Path, stored: bytes) -> None:

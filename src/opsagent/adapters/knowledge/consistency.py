@@ -40,6 +40,7 @@ def check(runbook: Runbook, lines: Mapping[str, int], place: Place) -> list[Warn
     known = _Known(frozenset(parameter.name for parameter in runbook.parameters))
     for alert, measure in runbook.measures.items():
         line = lines.get(f"measures.{alert}", 1)
+        _check_target(measure.connection, f"the measure for {alert}", line, place)
         _check_text(measure.text, measure.executor, line, known, place)
     earlier: list[RunbookStep] = []
     for step in runbook.steps:
@@ -73,19 +74,38 @@ def _check_when(step: RunbookStep, earlier: Sequence[RunbookStep], every: Sequen
         raise place.error(f"`when` names the step `{condition.step}`, which does not exist", step.line, fix)
 
 
+def _check_target(connection: str, what: str, line: int, place: Place) -> None:
+    """Refuse a target of its own: a run reaches one target, and would carry this out on that one."""
+    if connection:
+        fix = "One runbook, one target for now; use the run's connection. Another target gets a runbook of its own."
+        raise place.error(f"{what} names the connection `{connection}` for itself", line, fix)
+
+
 def _check_step(step: RunbookStep, known: _Known, place: Place) -> None:
+    """All of a step is rendered before it runs: its own captures are there for later steps alone."""
+    _check_target(step.connection, f"the step `{step.name}`", step.line, place)
     _check_text(step.text, step.executor, step.line + 1, known, place)
     _check_text(step.probe, step.executor, step.line, known, place)
-    for name in step.captures:
-        if name in known.parameters:
-            raise place.error(f"`{name}` is a parameter and a capture", step.line, "Give one of the two another name.")
-    known.captures.update(step.captures)
+    _check_own(step, known, place)
     _check_text(step.undo.text if step.undo else "", step.executor, step.line, known, place)
     for path in step.save:
         for name in names(path):
             _check_known(name, step.line, known, place)
             if not PLACEHOLDER.fullmatch(path):
                 raise place.error(f"the saved path `{path}` mixes a value with text", step.line, "Use the value alone.")
+    for name in step.captures:
+        if name in known.parameters:
+            raise place.error(f"`{name}` is a parameter and a capture", step.line, "Give one of the two another name.")
+    known.captures.update(step.captures)
+
+
+def _check_own(step: RunbookStep, known: _Known, place: Place) -> None:
+    """Refuse `undo` and `save` that wait for what this very step captures, unless an earlier step captured it too."""
+    for key, texts in (("undo", (step.undo.text,) if step.undo else ()), ("save", step.save)):
+        for name in (name for text in texts for name in names(text)):
+            if name in step.captures and name not in known.captures:
+                fix = f"Capture `{name}` in a step before this one: what a step captures is known only after it ran."
+                raise place.error(f"`{key}` uses `{name}`, which this very step captures", step.line, fix)
 
 
 def _check_text(text: str, executor: str, line: int, known: _Known, place: Place) -> None:

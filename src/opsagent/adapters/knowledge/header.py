@@ -29,6 +29,10 @@ KEYS = frozenset(
     }
 )
 _MEASURE_KEYS = ("run", "executor", "connection", "expect", "for", "every", "timeout")
+# One sample can be luck, and a healthy measure may close a ticket: without `for` and `every`, five must agree.
+DEFAULT_WINDOW_S = 2.0
+LEAST_WINDOW_S = 0.1
+LONGEST_DEFAULT_INTERVAL_S = 1.0
 _PARAMETER_KEYS = ("pattern", "from", "default", "description")
 # Without an id and without one of these it is the front matter of a site generator (Hugo, Jekyll, Docusaurus ...).
 _OURS = frozenset({"alerts", "measures", "parameters", "severity", "owner", "connection"})
@@ -198,10 +202,7 @@ class _Reader:
             raise fields.place.error(
                 f"`{executor}` is no executor", given["executor"].line, f"Use one of {', '.join(EXECUTORS)}."
             )
-        window = fields.seconds(given["for"], "for") if "for" in given else 0.0
-        interval = fields.seconds(given["every"], "every") if "every" in given else 1.0
-        if window and interval > window:
-            raise fields.place.error(f"{what} looks less than once in its window", found.line, "Make `every` shorter.")
+        window, interval = self._window(given, what)
         return Check(
             text=fields.text(given["run"], "run", limit=8000),
             executor=executor,
@@ -211,3 +212,17 @@ class _Reader:
             interval_s=interval,
             timeout_s=fields.seconds(given["timeout"], "timeout", most=300.0) if "timeout" in given else 10.0,
         )
+
+    def _window(self, given: Mapping[str, Located], what: str) -> tuple[float, float]:
+        """For how long and how often it is measured, in seconds."""
+        fields = self.fields
+        window = fields.seconds(given["for"], "for") if "for" in given else DEFAULT_WINDOW_S
+        if window < LEAST_WINDOW_S:
+            raise fields.place.error("`for` must be at least 100ms", given["for"].line, "Choose a longer window.")
+        if "every" not in given:
+            return window, min(window / 4, LONGEST_DEFAULT_INTERVAL_S)
+        interval = fields.seconds(given["every"], "every")
+        if interval > window:
+            fix = "Make `every` shorter." if "for" in given else f"Add for: (it is {window:g}s when left out)."
+            raise fields.place.error(f"{what} looks less than once in its window", given["every"].line, fix)
+        return window, interval

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from opsagent.adapters.stores.approvals import SqlApprovals
 from opsagent.adapters.stores.audit import SqlAudit
@@ -22,9 +23,18 @@ from opsagent.ports.stores import Stores
 
 
 def assemble(
-    engine: Engine, clock: Clock, ids: Ids, read_audit_key: Callable[[], bytes], name: str, *, alone: bool
+    engine: Engine,
+    clock: Clock,
+    ids: Ids,
+    read_audit_key: Callable[[], bytes],
+    name: str,
+    *,
+    nobody_else: Callable[[], AbstractContextManager[bool]],
 ) -> Stores:
-    """All stores over `engine`; usable after `housekeeping.open()`, which makes the audit key readable."""
+    """All stores over `engine`; usable after `housekeeping.open()`, which makes the audit key readable.
+
+    `nobody_else` is as in SqlHousekeeping.
+    """
     chain = Chain(read_audit_key)
     return Stores(
         runs=SqlRuns(engine, clock, chain),
@@ -37,6 +47,6 @@ def assemble(
         keys=SqlKeys(engine, clock, chain),
         notices=SqlNotices(engine, clock),
         audit=SqlAudit(engine, chain),
-        housekeeping=SqlHousekeeping(engine, clock, alone=alone),
+        housekeeping=SqlHousekeeping(engine, clock, nobody_else=nobody_else),
         name=name,
     )

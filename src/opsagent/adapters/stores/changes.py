@@ -33,8 +33,7 @@ _SAVE = (
     .values(version=runs.c.version + 1, last_event=runs.c.last_event + bindparam("count", type_=Integer))
     .returning(runs.c.version, runs.c.due_at, runs.c.last_event)
 )
-_GO = _SAVE.values(due_at=bindparam("due"))
-_PARK = _SAVE.values(due_at=case((runs.c.woken, runs.c.due_at), else_=bindparam("due")))
+_GO = _SAVE.values(due_at=case((runs.c.woken, runs.c.due_at), else_=bindparam("due")))
 _END = _SAVE.values(due_at=None, woken=False, lease_worker=None, lease_until=None)
 _RESOLVED = (StepStatus.HAPPENED.value, StepStatus.NOT_HAPPENED.value, StepStatus.ABORTED.value)
 
@@ -123,10 +122,9 @@ def _save_run(
     }
     if run.ended:
         statement = _END
-    elif run.status is RunStatus.AWAITING_APPROVAL:
-        statement, values["due"] = _PARK, run.due_at
-    else:  # due at once for whoever finds the lease expired
-        statement, values["due"] = _GO, now if run.due_at is None else min(run.due_at, now)
+    else:
+        asked = run.status is RunStatus.AWAITING_APPROVAL  # nobody else is woken by a person, so never without a time
+        statement, values["due"] = _GO, run.due_at if asked or run.due_at is not None else now
     row = connection.execute(statement, values).first()
     if row is None:
         raise LeaseLost(

@@ -6,10 +6,10 @@ from collections.abc import Hashable
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from opsagent.errors import InputError
+from opsagent.errors import ConflictError, InputError
 
 N = TypeVar("N")
 
@@ -31,7 +31,16 @@ def encode(noun: object) -> str:
         ) from error
 
 
-def decode(kind: type[N], body: str) -> N:
-    """The noun that `encode` wrote."""
-    noun: N = _adapter(cast("Hashable", kind)).validate_json(body)
+def decode(kind: type[N], body: str, *, name: str = "") -> N:
+    """The noun that `encode` wrote. ConflictError when the row holds something else; `name` is what it is called."""
+    try:
+        noun: N = _adapter(cast("Hashable", kind)).validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ConflictError(
+            f"The stored {kind.__name__.lower()}{f' {name}' if name else ''} cannot be read: "
+            f"{f'{place}: ' if place else ''}{first['msg']}. It was left as it is.",
+            fix="Start the OpsAgent version that wrote it, or restore the data folder from a copy.",
+        ) from error
     return noun

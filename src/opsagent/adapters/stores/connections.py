@@ -111,7 +111,7 @@ def _find(sql: SqlConnection, tenant: str, name: str) -> Connection:
         ).first()
     if row is None:
         raise NotFound(
-            f"There is no connection {name}.", fix="List them with `opsagent connection list`, or register it."
+            f"There is no connection {name}.", fix="List them with `opsagent connections list`, or register it."
         )
     return decode(Connection, row.body)
 

@@ -6,7 +6,7 @@ import fcntl
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from opsagent.errors import FolderInUse, StoreUnavailable
@@ -49,6 +49,44 @@ class Ownership:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
+
+
+class Presence:
+    """The mark of a process that works beside a server, or without one: a shared lock on `working.lock` while it lives.
+
+    Only who holds that lock alone may end the leases of others: a process that is killed loses its mark, one that is
+    frozen keeps it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "working.lock"
+        self._descriptor: int | None = None
+
+    def take(self) -> None:
+        """Be seen until `release`; waits while somebody makes sure that nobody is there."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Be gone."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    @contextmanager
+    def nobody_else(self) -> Iterator[bool]:
+        """Whether surely no other process is present; then none comes either before the end of the block."""
+        with ExitStack() as held:
+            try:
+                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+                held.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:  # somebody is there, or it cannot be told
+                sure = False
+            else:
+                sure = True
+            yield sure
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
@@ -26,22 +27,25 @@ _OF_A_RUN = (events, approvals, effects, idempotency_keys, notices, steps)
 
 
 class SqlHousekeeping:
-    """Housekeeping over SQL. `alone` says that nobody else works on this store while it is open."""
+    """Housekeeping over SQL. `nobody_else` tells whether nobody else works on this store, and keeps it so meanwhile."""
 
-    def __init__(self, engine: Engine, clock: Clock, *, alone: bool) -> None:
+    def __init__(
+        self, engine: Engine, clock: Clock, *, nobody_else: Callable[[], AbstractContextManager[bool]]
+    ) -> None:
         self._engine = engine
         self._clock = clock
-        self._alone = alone
+        self._nobody_else = nobody_else
 
     async def open(self) -> None:
         """Make it usable: migrations under a lock. StoreUnavailable, FolderInUse.
 
-        Whoever owns the store alone need not wait for the leases of a worker that was killed: it ends them. A worker
-        that lives all the same finds its fence stale, as it would after the lease's time.
+        Whoever is alone with the store need not wait for the leases of a worker that was killed: it ends them. While
+        another process has it open they end by their time, for one of them may be driving a run.
         """
         await self._engine.open()
-        if self._alone:
-            await self._engine.write("housekeeping.end_leases", _end_leases)
+        with self._nobody_else() as alone:
+            if alone:
+                await self._engine.write("housekeeping.end_leases", _end_leases)
 
     async def expire(self) -> Sequence[str]:
         """Delete ended runs past their ttl with everything of theirs but the audit record; returns their ids."""

@@ -66,7 +66,7 @@ class SqlKeys:
             ).first()
             if ended is None:
                 if connection.execute(select(api_keys.c.id).where(*this)).first() is None:
-                    raise NotFound(f"There is no key {key_id}.", fix="List the keys: `opsagent key list`.")
+                    raise NotFound(f"There is no key {key_id}.", fix="List the keys: `opsagent keys list`.")
                 return
             detail = {"key": key_id, "name": ended.name}
             entry = AuditEntry(tenant=tenant, at=now, actor=by, action="key.revoke", detail=detail)

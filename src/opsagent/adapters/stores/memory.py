@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 from sqlalchemy import Connection, create_engine, event
@@ -54,7 +55,11 @@ def _connect() -> Connection:
     return connection
 
 
+def _always() -> AbstractContextManager[bool]:
+    return nullcontext(enter_result=True)
+
+
 def open_memory(clock: Clock, ids: Ids, *, failpoints: Failpoints | None = None) -> Stores:
     """Stores in memory, for tests and trials; `housekeeping.open()` makes them usable."""
     key = ids.secret().encode()
-    return assemble(MemoryEngine(failpoints), clock, ids, lambda: key, "memory", alone=True)
+    return assemble(MemoryEngine(failpoints), clock, ids, lambda: key, "memory", nobody_else=_always)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from sqlalchemy import text as sql
 from opsagent.adapters.stores.folder import settle
 from opsagent.errors import StoreUnavailable
 
-SCHEMA = "0001"  # the newest revision in migrations/versions; a test compares them
+SCHEMA = "0002"  # the newest revision in migrations/versions; a test compares them
+_ALEMBIC = threading.Lock()  # guards Alembic's own global: `alembic.context` is of one migration in a process at a time
 SCRIPTS = Path(__file__).parent / "migrations"
 
 
@@ -56,7 +58,7 @@ def _upgrade(connection: Connection, schema: str, scripts: Path, path: Path) -> 
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     try:
-        with connection.begin():
+        with _ALEMBIC, connection.begin():
             command.upgrade(config, schema)
     except CommandError as error:
         raise StoreUnavailable(

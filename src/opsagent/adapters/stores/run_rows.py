@@ -74,8 +74,11 @@ def new_row(run: Run) -> dict[str, Any]:
 
 
 def load(row: Any) -> Run:
-    """The run of a row with LOADED: `due_at` and `version` are moved by statements that leave the body alone."""
-    run = decode(Run, row.body)
+    """The run of a row with LOADED: `due_at` and `version` are moved by statements that leave the body alone.
+
+    ConflictError when the body is not one of a run.
+    """
+    run = decode(Run, row.body, name=row.id)
     if run.due_at != row.due_at or run.version != row.version:
         return replace(run, due_at=row.due_at, version=row.version)
     return run

@@ -111,7 +111,7 @@ def _find(connection: Connection, tenant: str, wanted: str, version: str) -> Run
     body = _older(connection, tenant, row.id, version) if row is not None and version else None
     if body is None:
         of = f" in version {version[:12]}" if version else ""
-        raise NotFound(f"There is no runbook {wanted}{of}.", fix="List the runbooks: `opsagent runbook list`.")
+        raise NotFound(f"There is no runbook {wanted}{of}.", fix="List the runbooks: `opsagent runbooks list`.")
     return decode(Runbook, body)
 
 

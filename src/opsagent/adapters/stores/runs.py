@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, Integer, and_, bindparam, case, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from opsagent.adapters.stores.chain import Chain
 from opsagent.adapters.stores.changes import ChangeWriter
+from opsagent.adapters.stores.due_rows import FREE, due_runs
 from opsagent.adapters.stores.engine import Engine
 from opsagent.adapters.stores.paging import newest_first, page_of
 from opsagent.adapters.stores.run_rows import LOADED, OF_RUN, OPEN, fetch, load, new_row, of_run
@@ -18,36 +19,21 @@ from opsagent.adapters.stores.timeline import write_events_if_possible
 from opsagent.domain.event import AuditEntry, RunEvent
 from opsagent.domain.page import Page
 from opsagent.domain.run import Run, RunStatus, Source
-from opsagent.errors import IdempotencyMismatch, IllegalMove, InputError, LeaseLost
+from opsagent.errors import ConflictError, IdempotencyMismatch, IllegalMove, InputError, LeaseLost
 from opsagent.ports.clock import Clock
 from opsagent.ports.stores import Change, DueRun, IdempotencyKey, Lease
 
-_FREE = or_(runs.c.lease_until.is_(None), runs.c.lease_until <= bindparam("now"))
 # A fence is given out once, so it alone tells; an ended or released run has no worker, so nobody holds it.
 _HELD = and_(OF_RUN, runs.c.fence == bindparam("of_fence"), runs.c.lease_worker == bindparam("of_worker"))
-_DUE = (
-    select(runs.c.tenant, runs.c.id, runs.c.priority_rank, runs.c.due_at)
-    .where(runs.c.due_at.is_not(None), runs.c.due_at <= bindparam("now"), _FREE)
-    .order_by(runs.c.priority_rank, runs.c.due_at)
-    .limit(bindparam("count", type_=Integer))
-)
 _CLAIM = (
     update(runs)
-    .where(OF_RUN, runs.c.status.in_(OPEN), _FREE)
+    .where(OF_RUN, runs.c.status.in_(OPEN), FREE)
     .values(fence=runs.c.fence + 1, lease_worker=bindparam("worker"), lease_until=bindparam("until"), woken=False)
     .returning(*LOADED, runs.c.fence)
 )
 _INSERT = insert(runs)
 _RENEW = update(runs).where(_HELD).values(lease_until=bindparam("until")).returning(runs.c.fence)
-_RELEASE = (
-    update(runs)
-    .where(_HELD)
-    .values(
-        lease_worker=None,
-        lease_until=None,
-        due_at=case((runs.c.status == RunStatus.AWAITING_APPROVAL.value, runs.c.due_at), else_=bindparam("now")),
-    )
-)
+_RELEASE = update(runs).where(_HELD).values(lease_worker=None, lease_until=None)
 
 
 class SqlRuns:
@@ -139,24 +125,33 @@ class SqlRuns:
         return await self._engine.read(lambda connection: page_of(connection.execute(query).all(), limit, load))
 
     async def due(self, limit: int) -> Sequence[DueRun]:
-        """Open runs whose time has come and that nobody holds, most urgent first, then oldest."""
-        values = {"now": self._clock.now(), "count": limit}
-        rows = await self._engine.read(lambda connection: connection.execute(_DUE, values).all())
-        return [DueRun(tenant=tenant, run_id=run, priority_rank=rank, due_at=due) for tenant, run, rank, due in rows]
+        """Open runs whose time has come and that nobody holds, the tenants by turns."""
+        now = self._clock.now()
+        return await self._engine.read(lambda connection: due_runs(connection, now, limit))
 
     async def claim(self, tenant: str, run_id: str, worker: str, ttl_s: float) -> tuple[Lease, Run] | None:
-        """Take the run if it is open and free; None when it is not (or is no more)."""
+        """Take the run if it is open and free; None when it is not (or is no more).
 
-        def work(connection: Connection) -> tuple[Lease, Run] | None:
+        ConflictError when what is stored cannot be read; the run is held for `ttl_s` all the same, or every sweep would
+        hand it out again at once.
+        """
+
+        def work(connection: Connection) -> tuple[Lease, Run] | ConflictError | None:
             now = self._clock.now()
             values = {**of_run(tenant, run_id), "now": now, "worker": worker, "until": now + ttl_s}
             taken = connection.execute(_CLAIM, values).first()
             if taken is None:
                 return None
             lease = Lease(tenant=tenant, run_id=run_id, worker=worker, fence=taken.fence, expires_at=now + ttl_s)
-            return lease, load(taken)
+            try:
+                return lease, load(taken)
+            except ConflictError as error:
+                return error  # raised in here it would undo the claim
 
-        return await self._engine.write("runs.claim", work)
+        claimed = await self._engine.write("runs.claim", work)
+        if isinstance(claimed, ConflictError):
+            raise claimed
+        return claimed
 
     async def renew(self, lease: Lease, ttl_s: float) -> Lease:
         """Hold it for `ttl_s` more seconds from now. LeaseLost."""
@@ -178,10 +173,10 @@ class SqlRuns:
         return await self._engine.write(name, self._changes.prepare(lease, change))
 
     async def release(self, lease: Lease) -> None:
-        """Let go; a run that does not wait for a person becomes due at once. A stale lease is ignored."""
+        """Let go; the run's `due_at` stays as it was saved. A stale lease is ignored."""
 
         def work(connection: Connection) -> None:
-            connection.execute(_RELEASE, {**_of_lease(lease), "now": self._clock.now()})
+            connection.execute(_RELEASE, _of_lease(lease))
 
         await self._engine.write("runs.release", work)
 

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +21,7 @@ from opsagent.adapters.failpoints import Failpoints
 from opsagent.adapters.stores.assemble import assemble
 from opsagent.adapters.stores.engine import Work
 from opsagent.adapters.stores.failures import explained, gone
-from opsagent.adapters.stores.folder import Ownership, alone, make_audit_key, make_private, read_audit_key
+from opsagent.adapters.stores.folder import Ownership, Presence, alone, make_audit_key, make_private, read_audit_key
 from opsagent.adapters.stores.group_commit import GroupCommit
 from opsagent.adapters.stores.migrate import migrate
 from opsagent.errors import StoreUnavailable
@@ -38,6 +39,7 @@ class SqliteConfig:
     """Where the file lies and who may use it.
 
     `exclusive`: own the folder, as a server does; a second one gets FolderInUse. `address` is what it is then told.
+    Any number may open it otherwise, beside a server or without one.
     `busy_s`: seconds to wait for another process's transaction. `readers`: reading threads.
     """
 
@@ -55,7 +57,7 @@ class SqliteEngine:
         self._config = config
         self._ids = ids
         self._path = config.folder / FILE
-        self._ownership = Ownership(config.folder, config.address)
+        self._place = Ownership(config.folder, config.address) if config.exclusive else Presence(config.folder)
         self._identity: tuple[int, int] | None = None
         self._writer = GroupCommit(self._connect_writer, check=self._check, failpoints=failpoints)
         self._pool: ThreadPoolExecutor | None = None
@@ -68,7 +70,7 @@ class SqliteEngine:
         try:
             await self._writer.start()
         except StoreUnavailable:
-            self._ownership.release()
+            self._place.release()
             raise
         self._pool = ThreadPoolExecutor(self._config.readers, thread_name_prefix="opsagent-read")
 
@@ -91,14 +93,13 @@ class SqliteEngine:
             connection.close()
         self._reading.clear()
         await self._writer.stop()
-        self._ownership.release()
+        self._place.release()
 
     def _prepare(self) -> None:
         folder = self._config.folder
         try:
             make_private(folder)
-            if self._config.exclusive:
-                self._ownership.take()
+            self._place.take()
             with alone(folder / "migrate.lock"):
                 os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
                 existed = migrate(_engine(self._path, self._config.busy_s, "BEGIN IMMEDIATE"), self._path)
@@ -106,10 +107,10 @@ class SqliteEngine:
             found = self._path.stat()
             self._identity = (found.st_dev, found.st_ino)
         except StoreUnavailable:
-            self._ownership.release()
+            self._place.release()
             raise
         except (OSError, sqlite3.Error, sqlalchemy.exc.SQLAlchemyError) as error:
-            self._ownership.release()
+            self._place.release()
             raise explained(error, folder) from error
 
     def _connect_writer(self) -> Connection:
@@ -189,7 +190,12 @@ def _engine(path: Path, busy_s: float, begin: str) -> sqlalchemy.Engine:
     return engine
 
 
+def _never() -> AbstractContextManager[bool]:
+    return nullcontext(enter_result=False)
+
+
 def open_sqlite(config: SqliteConfig, clock: Clock, ids: Ids, *, failpoints: Failpoints | None = None) -> Stores:
     """Stores in `<folder>/opsagent.db`; `housekeeping.open()` makes them usable."""
     engine = SqliteEngine(config, ids, failpoints=failpoints)
-    return assemble(engine, clock, ids, lambda: read_audit_key(config.folder), "sqlite", alone=config.exclusive)
+    nobody_else = Presence(config.folder).nobody_else if config.exclusive else _never
+    return assemble(engine, clock, ids, lambda: read_audit_key(config.folder), "sqlite", nobody_else=nobody_else)

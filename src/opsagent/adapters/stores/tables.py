@@ -61,9 +61,27 @@ Index("runs_newest_by_source", runs.c.tenant, runs.c.source, runs.c.created_at, 
 Index("runs_newest_by_status", runs.c.tenant, runs.c.status, runs.c.created_at, runs.c.id)
 Index("runs_newest_by_both", runs.c.tenant, runs.c.source, runs.c.status, runs.c.created_at, runs.c.id)
 _due = runs.c.due_at.is_not(None)
-Index("runs_due", runs.c.priority_rank, runs.c.due_at, runs.c.lease_until, sqlite_where=_due, postgresql_where=_due)
+Index(
+    "runs_due",
+    runs.c.tenant,
+    runs.c.priority_rank,
+    runs.c.due_at,
+    runs.c.lease_until,
+    runs.c.id,
+    sqlite_where=_due,
+    postgresql_where=_due,
+)
 _ended = runs.c.ttl.is_not(None)
 Index("runs_ttl", runs.c.ttl, sqlite_where=_ended, postgresql_where=_ended)
+_of_ticket = runs.c.ticket_id != ""
+Index(
+    "runs_of_ticket",
+    runs.c.tenant,
+    runs.c.ticket_id,
+    runs.c.completed_at,
+    sqlite_where=_of_ticket,
+    postgresql_where=_of_ticket,
+)
 
 idempotency_keys = Table(
     "idempotency_keys",

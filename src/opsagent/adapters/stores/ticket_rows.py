@@ -1,4 +1,7 @@
-"""How a ticket lies in its row. Counting its signals is no change of its version: a storm must not fend off a save."""
+"""How a ticket lies in its row.
+
+Counting its signals, and starting another run for it, is no change of its version: a storm must not fend off a save.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ LOADED = (
     tickets.c.body,
     tickets.c.signals,
     tickets.c.firing,
+    tickets.c.run_id,
     tickets.c.updated_at,
     tickets.c.version,
 )
@@ -32,6 +36,7 @@ def load(row: Any) -> Ticket:
         decode(Ticket, row.body),
         signals=row.signals,
         firing=bool(row.firing),
+        run_id=row.run_id,
         updated_at=row.updated_at,
         version=row.version,
     )
@@ -44,6 +49,7 @@ def new_row(ticket: Ticket) -> dict[str, Any]:
         "id": ticket.id,
         "signals": ticket.signals,
         "firing": ticket.firing,
+        "run_id": ticket.run_id,
         "version": ticket.version,
         **_columns(ticket),
     }
@@ -58,7 +64,6 @@ def _columns(ticket: Ticket) -> dict[str, Any]:
         "priority": ticket.priority.value,
         "environment": ticket.environment,
         "status": ticket.status.value,
-        "run_id": ticket.run_id,
         "created_at": ticket.created_at,
         "updated_at": ticket.updated_at,
         "closed_at": ticket.closed_at,
@@ -75,7 +80,10 @@ def fetch(connection: Connection, tenant: str, ticket_id: str) -> Ticket:
 
 
 def save_ticket(connection: Connection, ticket: Ticket) -> Ticket:
-    """Store it if its version is the stored one; what signals count is kept. NotFound, IllegalMove."""
+    """Store it if its version is the stored one; what signals move (count, firing, run) is kept.
+
+    NotFound; IllegalMove, with `extra["stale"] == "ticket"` when only the version is not the stored one.
+    """
     statement = (
         update(tickets)
         .where(tickets.c.tenant == ticket.tenant, tickets.c.id == ticket.id, tickets.c.version == ticket.version)
@@ -92,5 +100,9 @@ def save_ticket(connection: Connection, ticket: Ticket) -> Ticket:
         ) from error
     if row is None:
         fetch(connection, ticket.tenant, ticket.id)
-        raise IllegalMove(f"Ticket {ticket.id} was changed meanwhile.", fix="Look at it again, then repeat the change.")
+        raise IllegalMove(
+            f"Ticket {ticket.id} was changed meanwhile.",
+            fix="Look at it again, then repeat the change.",
+            extra={"stale": "ticket"},
+        )
     return load(row)

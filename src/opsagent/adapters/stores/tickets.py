@@ -33,7 +33,7 @@ class SqlTickets:
     async def receive(self, arrivals: Sequence[Arrival]) -> Sequence[Joined]:
         """Join each signal to the open ticket of its (tenant, fingerprint), or store its new ticket and run.
 
-        `reopened` says that an open ticket which had stopped firing fires again.
+        `reopened` says that an open ticket which had stopped firing fires again, or got another run.
         """
         for arrival in arrivals:
             signal, ticket = arrival.signal, arrival.ticket

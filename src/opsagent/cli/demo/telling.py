@@ -14,11 +14,11 @@ from rich.text import Text
 from opsagent.cli.question import show_question
 from opsagent.cli.screen import screen
 from opsagent.cli.timeline import show_run
-from opsagent.cli.visible import one_line
 from opsagent.domain.approval import Approval
 from opsagent.domain.event import RunEvent
 from opsagent.domain.outcome import Outcome
 from opsagent.domain.step import Step, StepStatus
+from opsagent.domain.visible import one_line
 from opsagent.loop.agent import RunView
 from opsagent.web.views import approval_json, event_json, run_json, session_json
 

@@ -11,7 +11,7 @@ import pytest
 
 from local_shell import NOBODY, Bench, eventually
 from opsagent.adapters.executors.local import Backend, Limits
-from opsagent.errors import ConfigurationError, SandboxUnavailable
+from opsagent.errors import SandboxUnavailable
 
 ROOT = os.geteuid() == 0
 UID = NOBODY if ROOT else os.geteuid()
@@ -184,12 +184,42 @@ async def test_a_weak_sandbox_says_so(weak: Bench) -> None:
 
 
 async def test_a_squatted_sandbox_root_is_refused(bench: Bench) -> None:
+    root, server = bench.folder / "sandbox", bench.server()
     (bench.folder / "elsewhere").mkdir()
-    (bench.folder / "sandbox").symlink_to(bench.folder / "elsewhere")
-    with pytest.raises(ConfigurationError, match="does not belong"):
-        await bench.server().run(bench.order("true"))
-    (bench.folder / "sandbox").unlink()
-    (bench.folder / "sandbox").mkdir()
-    (bench.folder / "sandbox").chmod(0o777)
-    with pytest.raises(ConfigurationError, match="does not belong"):
-        await bench.server().run(bench.order("true"))
+    root.symlink_to(bench.folder / "elsewhere")
+    for mode in (None, 0o777):
+        if mode is not None:
+            root.unlink()
+            root.mkdir()
+            root.chmod(mode)
+        order = bench.order("true")
+        with pytest.raises(SandboxUnavailable, match="does not belong") as caught:
+            await server.run(order)
+        assert str(root) in caught.value.fix
+        assert (await server.trace(order)).traced is Traced.NEVER_STARTED
+        with pytest.raises(SandboxUnavailable, match="does not belong"):
+            await server.keep(order, "notes")
+        assert "To mend: Look at who made" in (await server.describe())["sandbox"]
+        assert server.backend == "rlimits"
+    root.rmdir()
+    assert (await server.run(bench.order("echo mended"))).stdout == "mended\n"
+    assert "To mend: Look" not in (await server.describe())["sandbox"]
+    assert server.backend == bench.backend
+
+
+async def test_a_root_that_is_squatted_later_shows(boxed: Bench) -> None:
+    root, server = boxed.folder / "sandbox", boxed.server()
+    await server.run(boxed.order("true"))
+    root.chmod(0o777)
+    assert "does not belong" in (await server.describe())["sandbox"]
+    assert server.backend == "rlimits"
+    with pytest.raises(SandboxUnavailable, match="does not belong"):
+        await server.run(boxed.order("true"))
+
+
+async def test_a_root_that_cannot_be_made(bench: Bench) -> None:
+    (bench.folder / "sandbox").write_text("")
+    server = bench.server(sandbox_root=bench.folder / "sandbox" / "below")
+    with pytest.raises(SandboxUnavailable, match="Not a directory"):
+        await server.run(bench.order("true"))
+    assert "Not a directory" in (await server.describe())["sandbox"]

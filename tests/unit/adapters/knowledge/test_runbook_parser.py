@@ -52,8 +52,8 @@ def test_the_guides_example_loads_without_a_warning() -> None:
 def test_every_attribute_is_read() -> None:
     text = doc(
         "## Fix\nBecause it **broke**. It [did](http://x). Not this one.\n```sh name=a expect=exit:0,3 expect=/up/ "
-        'expect=!/down/ capture=pid:^pid=(\\d+)$ timeout=500ms retries=2 probe="test -e /x" save=/a,/b undo=restore '
-        "connection=db\necho pid=1 up\n```\n"
+        'expect=!/down/ capture=pid:^pid=(\\d+)$ timeout=500ms retries=2 probe="test -e /x" save=/a,/b undo=restore\n'
+        "echo pid=1 up\n```\n"
         "<!-- step\nexpect: {json: a.b, equals: 1}\nwhen: [a ok, 'a matches /x/']\nundo: rm -f /tmp/y\n-->\n"
         "```shell\ncat {{pid}}\n```\n"
     )
@@ -61,7 +61,7 @@ def test_every_attribute_is_read() -> None:
     assert first.expect == Expect(exit_codes=(0, 3), matches="up", absent="down")
     assert (first.captures, first.timeout_s, first.retries) == ({"pid": r"^pid=(\d+)$"}, 0.5, 2)
     assert (first.probe, first.save, first.undo) == ("test -e /x", ("/a", "/b"), Undo(restore=True))
-    assert (first.connection, first.why) == ("db", "Because it broke. It did.")
+    assert first.why == "Because it broke. It did."
     assert second.name == "mitigation-2"
     assert second.expect == Expect(json_path="a.b", equals="1")
     assert second.when == (When(step="a", state="ok"), When(step="a", state="matches", pattern="x"))
@@ -130,6 +130,12 @@ REFUSED = {
     "measure run": ("---\nid: x\nmeasures: {'*': {expect: exit:0}}\n---\n", 3, "no command"),
     "measure executor": ("---\nid: x\nmeasures: {'*': {run: ls, executor: perl}}\n---\n", 3, "no executor"),
     "measure every": ("---\nid: x\nmeasures: {'*': {run: ls, for: 1s, every: 5s}}\n---\n", 3, "less than once"),
+    "measure every without for": (
+        "---\nid: x\nmeasures:\n  '*':\n    run: ls\n    every: 3s\n---\n", 6, "less than once"
+    ),
+    "measure for nothing": ("---\nid: x\nmeasures: {'*': {run: ls, for: 0s}}\n---\n", 3, "above 0"),
+    "measure for a moment": ("---\nid: x\nmeasures: {'*': {run: ls, for: 99ms}}\n---\n", 3, "at least 100ms"),
+    "measure elsewhere": ("---\nid: x\nmeasures: {'*': {run: ls, connection: db}}\n---\n", 3, "the connection `db`"),
     "measure value": ("---\nid: x\nmeasures: {'*': {run: 'ls {{y}}'}}\n---\n", 3, "nobody gives it"),
     "parameter name": ("---\nid: x\nparameters: {a-b: x}\n---\n", 3, "cannot name"),
     "parameter pattern": ("---\nid: x\nparameters: {a: '(x+)+'}\n---\n", 3, "repeats a group"),
@@ -177,6 +183,13 @@ REFUSED = {
     "quoted": (doc(fence("ls\ncat '{{y}}'"), "parameters: {y: x}\n"), 13, "inside quotes"),
     "glued in undo": (doc(fence("ls {{y}}", 'sh undo="rm x{{y}}"'), "parameters: {y: x}\n"), 11, "glued"),
     "value in sql": (doc(fence("select {{y}}", "sql"), "parameters: {y: x}\n"), 12, "values cannot stand"),
+    "step elsewhere": (doc(fence("ls", "sh connection=db")), 10, "the connection `db`"),
+    "undo of its own capture": (
+        doc(fence("ls", r'sh capture=y:^(.)$ undo="touch {{y}}"', "Fix")), 10, "this very step captures"
+    ),
+    "save of its own capture": (
+        doc(fence("ls", "sh capture=y:^(.)$ save={{y}}", "Fix")), 10, "this very step captures"
+    ),
     "saved path": (doc(fence("ls {{y}}", "sh save=/x/{{y}}"), "parameters: {y: x}\n"), 11, "mixes"),
     "comment twice": (doc("## Fix\n<!-- step\nname: a\n-->\n```sh name=b\nls\n```\n"), 10, "given twice"),
     "comment alone": (doc("## Fix\n<!-- step\nname: a\n-->\n\ntext\n"), 9, "belongs to no command"),
@@ -193,6 +206,23 @@ def test_a_mistake_is_refused_with_its_line_and_a_fix(text: str, line: int, word
     assert (refused.value.file, refused.value.line) == ("dir/x.md", line)
     assert refused.value.message.startswith(f"dir/x.md:{line}: ")
     assert refused.value.fix
+
+
+@pytest.mark.parametrize(
+    ("given", "window_s", "interval_s"),
+    [("", 2.0, 0.5), (", for: 100ms", 0.1, 0.025), (", for: 1m", 60.0, 1.0), (", every: 2s", 2.0, 2.0),
+     (", for: 100ms, every: 50ms", 0.1, 0.05)],
+)  # fmt: skip
+def test_a_measure_looks_more_than_once(given: str, window_s: float, interval_s: float) -> None:
+    measure = parse_runbook(f"---\nid: x\nmeasures: {{'*': {{run: ls{given}}}}}\n---\n", path="x.md").measure_for("A")
+    assert measure is not None
+    assert (measure.window_s, measure.interval_s) == (window_s, interval_s)
+
+
+def test_undo_may_use_what_an_earlier_step_captured() -> None:
+    look = fence("ls", "sh name=look capture=y:^(.)$")
+    again = fence("ls {{y}}", 'sh name=mend capture=y:^(.)$ undo="touch {{y}}" save={{y}}', "Fix")
+    assert parse_runbook(doc(look + again), path="x.md").step("mend").undo == Undo(text="touch {{y}}")
 
 
 def test_the_nearest_word_is_offered() -> None:

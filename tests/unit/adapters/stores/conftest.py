@@ -48,7 +48,7 @@ def child(tmp_path: Path) -> Iterator[Callable[..., Child]]:
 
     def start(*arguments: str) -> Child:
         command = [sys.executable, store_child.__file__, str(tmp_path), *arguments]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         started.append(process)
         return process
 
@@ -56,5 +56,6 @@ def child(tmp_path: Path) -> Iterator[Callable[..., Child]]:
     for process in started:
         process.kill()
         process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()

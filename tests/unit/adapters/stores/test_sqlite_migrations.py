@@ -28,8 +28,8 @@ from store_nouns import Nouns
 NEXT = '''"""The next schema."""
 import sqlalchemy as sa
 from alembic import op
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 def upgrade():
     op.add_column("runs", sa.Column("mood", sa.Text()))
     {more}
@@ -73,10 +73,38 @@ async def test_many_processes_starting_together_make_one_schema(
     assert [one.returncode for one in children] == [0] * 4
 
 
+async def test_folders_opened_at_once_in_one_process_are_migrated_one_by_one(tmp_path: Path) -> None:
+    opened = [open_sqlite(SqliteConfig(folder=tmp_path / str(n)), ManualClock(), SeededIds(n)) for n in range(8)]
+    await asyncio.gather(*[stores.housekeeping.open() for stores in opened])
+    for stores in opened:
+        await stores.runs.create(Nouns(ManualClock(), SeededIds()).run())
+        await stores.housekeeping.close()
+
+
+async def test_a_folder_of_the_first_version_is_taken_over(
+    stores: Stores, tmp_path: Path, clock: ManualClock, ids: SeededIds, nouns: Nouns
+) -> None:
+    run = await stores.runs.create(nouns.run())
+    folder = tmp_path / "old"
+    folder.mkdir()
+    file = folder / "opsagent.db"
+    assert not migrate(file_engine(file), file, schema="0001")
+    with closing(sqlite3.connect(file)) as old:
+        old.execute("ATTACH ? AS now", (str(tmp_path / "opsagent.db"),))
+        old.execute("INSERT INTO runs SELECT * FROM now.runs")
+        old.commit()
+    taken = open_sqlite(SqliteConfig(folder=folder), clock, ids)
+    await taken.housekeeping.open()
+    assert [one.run_id for one in await taken.runs.due(10)] == [run.id]
+    assert await taken.runs.get("acme", run.id) == run
+    assert (folder / f"opsagent.db.before-{SCHEMA}").exists()
+    await taken.housekeeping.close()
+
+
 async def newer_scripts(folder: Path, more: str = "") -> Path:
     scripts = folder / "migrations"
     shutil.copytree(SCRIPTS, scripts)
-    (scripts / "versions" / "m0002_next.py").write_text(NEXT.replace("{more}", more))
+    (scripts / "versions" / "m0003_next.py").write_text(NEXT.replace("{more}", more))
     return scripts
 
 
@@ -89,15 +117,15 @@ async def test_an_existing_file_is_copied_before_it_is_migrated(
     run = await stores.runs.create(nouns.run())
     file = folder / "opsagent.db"
     scripts = await newer_scripts(tmp_path)
-    assert migrate(file_engine(file), file, schema="0002", scripts=scripts)  # the log holds the run: it is copied too
+    assert migrate(file_engine(file), file, schema="0003", scripts=scripts)  # the log holds the run: it is copied too
     await stores.housekeeping.close()
-    copy = folder / "opsagent.db.before-0002"
+    copy = folder / "opsagent.db.before-0003"
     assert copy.stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(copy)) as before, closing(sqlite3.connect(file)) as after:
         assert before.execute("SELECT id FROM runs").fetchall() == [(run.id,)]
         assert after.execute("SELECT id, mood FROM runs").fetchall() == [(run.id, None)]
-        assert before.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
-    with pytest.raises(StoreUnavailable, match="0002") as caught:
+        assert before.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+    with pytest.raises(StoreUnavailable, match="0003") as caught:
         await stores.housekeeping.open()
     assert "newer OpsAgent" in caught.value.fix
     assert "before-" in caught.value.fix
@@ -114,7 +142,7 @@ async def test_a_migration_that_fails_changes_nothing(
     file = folder / "opsagent.db"
     scripts = await newer_scripts(tmp_path, 'raise RuntimeError("half way")')
     with pytest.raises(RuntimeError, match="half way"):
-        migrate(file_engine(file), file, schema="0002", scripts=scripts)
+        migrate(file_engine(file), file, schema="0003", scripts=scripts)
     await stores.housekeeping.open()
     assert len((await stores.runs.list("acme")).items) == 1
     await stores.housekeeping.close()

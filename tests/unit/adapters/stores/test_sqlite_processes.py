@@ -146,3 +146,54 @@ async def test_a_worker_frozen_before_its_claim_is_shut_out_when_it_thaws(tmp_pa
     assert await stores.journal.steps("acme", run.id) == []
     assert (await stores.approvals.get("acme", question.id)).used_at is None
     await stores.housekeeping.close()
+
+
+async def working_child(tmp_path: Path, child: Start) -> tuple[Run, subprocess.Popen[str]]:
+    """A process without a server that holds a run."""
+    stores = await opened(tmp_path)
+    run = await stores.runs.create(Nouns(SystemClock(), SeededIds()).run())
+    await stores.housekeeping.close()
+    process = child("work_on")
+    assert process.stdout is not None
+    assert await asyncio.to_thread(process.stdout.readline) == "working\n"
+    return run, process
+
+
+def server(folder: Path) -> Stores:
+    return open_sqlite(SqliteConfig(folder=folder, busy_s=30), SystemClock(), SeededIds(9))
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+async def test_a_server_that_starts_takes_nothing_from_a_process_that_lives(
+    tmp_path: Path, child: Start, frozen: bool
+) -> None:
+    run, process = await working_child(tmp_path, child)
+    if frozen:
+        process.send_signal(signal.SIGSTOP)
+        _, status = await asyncio.to_thread(os.waitpid, process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+    stores = server(tmp_path)
+    await stores.housekeeping.open()
+    assert await stores.runs.due(10) == []
+    assert await stores.runs.claim("acme", run.id, "server", 30) is None
+    process.send_signal(signal.SIGCONT)
+    output = (await asyncio.to_thread(process.communicate, "go on\n"))[0]
+    assert output == "saved\n"
+    await stores.housekeeping.close()
+
+
+async def test_a_server_that_starts_takes_over_what_a_killed_process_held(tmp_path: Path, child: Start) -> None:
+    run, process = await working_child(tmp_path, child)
+    process.kill()
+    await asyncio.to_thread(process.wait)
+    stores = server(tmp_path)
+    await stores.housekeeping.open()
+    assert [one.run_id for one in await stores.runs.due(10)] == [run.id]
+    beside = await opened(tmp_path)  # nobody is kept out once the server is up
+    claimed = await beside.runs.claim("acme", run.id, "local", 600)
+    assert claimed is not None
+    await stores.housekeeping.close()
+    await stores.housekeeping.open()
+    await beside.runs.save(claimed[0], Change(run=claimed[1]))
+    await beside.housekeeping.close()
+    await stores.housekeeping.close()

@@ -30,13 +30,18 @@ _STEERING = re.compile(r"LD_.*|PATH|IFS|ENV|BASH_.*|BASHOPTS|SHELLOPTS|PS4|PROMP
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What this machine offers, as probed. A reason is empty where the view works."""
+    """What this machine offers, as probed. A reason is empty where the view works.
+
+    `trouble` and `mend` are there where no command can run at all.
+    """
 
     shell: str
     bwrap: str = ""
     close_userns: bool = False
     no_sandbox_because: str = "it was not probed"
     no_host_view_because: str = "it was not probed"
+    trouble: str = ""
+    mend: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 from collections.abc import Awaitable, Callable
@@ -12,6 +11,8 @@ from opsagent.adapters.executors.local import views
 from opsagent.adapters.executors.local.config import NOBODY, SEARCH_PATH, Backend, LocalConfig
 from opsagent.adapters.executors.local.confine import Ground, Plan
 from opsagent.adapters.executors.local.folders import Folders
+from opsagent.adapters.executors.local.lacking import aside
+from opsagent.errors import ExecutionError
 
 PROBE_TIMEOUT_S = 10.0
 Try = Callable[[Plan, str], Awaitable[str]]
@@ -22,8 +23,12 @@ _MOST = Path("/proc/sys/user/max_user_namespaces")
 
 
 async def probe(config: LocalConfig, folders: Folders, attempt: Try, run_id: str) -> Ground:
-    """Try each view once, the way a command would use it, in the folder of a run of its own."""
-    shell = shutil.which("bash", path=SEARCH_PATH) or "/bin/sh"
+    """Try each view once, the way a command would use it, in the folder of a run of its own.
+
+    Raises ExecutionError, SandboxUnavailable, OSError: it could not be tried.
+    """
+    await aside(folders.check)
+    shell = _shell()
     if config.force is Backend.RLIMITS:
         chosen = "the settings ask for the weaker backend"
         return Ground(shell=shell, no_sandbox_because=chosen, no_host_view_because=chosen)
@@ -34,7 +39,7 @@ async def probe(config: LocalConfig, folders: Folders, attempt: Try, run_id: str
     own = views.User(uid=os.geteuid(), gid=os.getegid(), groups=tuple(os.getgroups()), changes=False)
     other = config.command_uid or NOBODY
     boxed = own if own.uid else views.User(uid=other, gid=other, groups=(), changes=True)
-    folder = await asyncio.to_thread(folders.open, run_id, boxed.uid, boxed.gid)
+    folder = await aside(folders.open, run_id, boxed.uid, boxed.gid)
     try:
         lacking, closing = "", True
         for close_userns in (True, False):
@@ -42,11 +47,11 @@ async def probe(config: LocalConfig, folders: Folders, attempt: Try, run_id: str
             lacking, closing = await attempt(_plan(bwrap, boxed, seen, folder, shell), "sandbox"), close_userns
             if not lacking:
                 break
-        await asyncio.to_thread(folders.open, run_id, own.uid, own.gid)
+        await aside(folders.open, run_id, own.uid, own.gid)
         seen = views.host_view(folder, own, writable=(), secret=())
         no_host = await attempt(_plan(bwrap, own, seen, folder, shell), "host")
     finally:
-        await asyncio.to_thread(folders.remove, run_id)
+        await aside(folders.remove, run_id)
     return Ground(
         shell=shell,
         bwrap=bwrap,
@@ -54,6 +59,16 @@ async def probe(config: LocalConfig, folders: Folders, attempt: Try, run_id: str
         no_sandbox_because=lacking,
         no_host_view_because=no_host,
     )
+
+
+def unusable(error: ExecutionError) -> Ground:
+    """What is said of a machine where not even the probe could run."""
+    why = error.message
+    return Ground(shell=_shell(), no_sandbox_because=why, no_host_view_because=why, trouble=why, mend=error.fix)
+
+
+def _shell() -> str:
+    return shutil.which("bash", path=SEARCH_PATH) or "/bin/sh"
 
 
 def _plan(bwrap: str, user: views.User, seen: list[str], folder: Path, shell: str) -> Plan:
@@ -83,6 +98,9 @@ def describe(ground: Ground, config: LocalConfig) -> dict[str, str]:
         "tokens": f"{config.state} (keep it over a restart: it is how a command never runs twice)",
         "folders": f"{config.sandbox_root}/<run>",
     }
+    if ground.trouble:
+        del lines["host view"]
+        lines["sandbox"] = f"no command can run: {ground.trouble} To mend: {ground.mend}"
     if ground.bwrap and not ground.close_userns:
         lines["nested namespaces"] = "allowed inside the sandbox: bubblewrap is older than 0.8; upgrade it"
     return lines

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from opsagent.adapters.executors.local import doctor, output, recovery
 from opsagent.adapters.executors.local.config import Backend, LocalConfig
 from opsagent.adapters.executors.local.confine import Ground, Plan, make_plan
 from opsagent.adapters.executors.local.folders import Folders
+from opsagent.adapters.executors.local.keeping import Bounds, keep_file
+from opsagent.adapters.executors.local.lacking import aside, fix_of, refusing, words_of
 from opsagent.adapters.executors.local.launcher import END_LIMIT_S
-from opsagent.adapters.executors.local.survivors import end_by_pid, is_frozen
+from opsagent.adapters.executors.local.launching import Launching, launch
+from opsagent.adapters.executors.local.survivors import age_s, runs_properly
 from opsagent.adapters.executors.local.tokens import Attempt, Tokens
+from opsagent.domain.command import Reach
 from opsagent.domain.manifest import Proof
 from opsagent.domain.outcome import Outcome
-from opsagent.errors import ExecutionError, OpsAgentError, TokenTaken
+from opsagent.errors import ExecutionError, OpsAgentError, SandboxUnavailable, TokenTaken
 from opsagent.ports.artifacts import ArtifactStore
 from opsagent.ports.clock import Clock
-from opsagent.ports.executor import Order, Trace, Traced
+from opsagent.ports.executor import Kept, Order, Trace, Traced
 from opsagent.ports.redact import Redactor
 
-_LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 _HASTE_S = 3.0  # what a launcher may need beyond the grace and the killing to write its outcome
+_LOOK_S = 0.05  # between two looks at a launcher that is not our child
 NAME = "shell"
 
 
@@ -50,6 +52,7 @@ class LocalExecutor:
         self._failpoints = dict(failpoints or {})
         self._tokens, self._folders = Tokens(config.state), Folders(config.sandbox_root)
         self._ground: Ground | None = None
+        self._detached: set[str] = set()  # runs whose commands go on when their task is cancelled
         self._probing, self._alone = asyncio.Lock(), asyncio.Lock()
 
     @property
@@ -59,16 +62,18 @@ class LocalExecutor:
         return Backend.BWRAP if known else Backend.RLIMITS
 
     async def probe(self) -> Ground:
-        """Find out, once, what works on this machine; `run` does it if nobody did."""
-        async with self._probing:
-            if self._ground is None:
-                self._ground = await doctor.probe(
-                    self._config, self._folders, self._try, f"probe-{os.getpid()}-{id(self)}"
-                )
-            return self._ground
+        """What works on this machine, found out once; where nothing does its `trouble` says why, until it is mended."""
+        try:
+            return await self._known()
+        except ExecutionError as error:
+            return doctor.unusable(error)
 
     async def describe(self) -> dict[str, str]:
-        """What works here, what is degraded, and how to mend it, for `opsagent doctor`."""
+        """What works here, what is degraded, and how to mend it, for `opsagent doctor`. Looks at the root anew."""
+        try:
+            await aside(self._folders.check)
+        except (SandboxUnavailable, OSError):
+            self._ground = None
         return doctor.describe(await self.probe(), self._config)
 
     async def run(self, order: Order) -> Outcome:
@@ -77,39 +82,81 @@ class LocalExecutor:
         Raises TokenTaken, ExecutionError, SandboxUnavailable: it was not started. Where the launcher was killed from
         outside the outcome has `known=False`: it started, what was left is ended, and nobody knows how far it got.
         """
-        if order.command.executor != NAME:
-            raise ExecutionError(f"A {order.command.executor} command cannot be run by {NAME}; nothing was started.")
-        ground = await self.probe()
-        folder = self._folders.path(order.run_id)
-        plan = await asyncio.to_thread(make_plan, order, self._config, ground, folder)
-        attempt = await asyncio.to_thread(self._tokens.prepare, order.run_id, order.token)
+        _check_kind(order)
+        self._detached.discard(order.run_id)
+        with refusing():
+            ground = await self._known()
+            folder = self._folders.path(order.run_id)
+            plan = await aside(make_plan, order, self._config, ground, folder)
+            attempt = await aside(self._tokens.prepare, order.run_id, order.token)
         async with self._turn(plan):
+            launching = await self._start(order, plan, attempt)
             try:
-                await asyncio.to_thread(self._folders.open, order.run_id, plan.user.uid, plan.user.gid)
-                answer = await self._launch(self._spec(order, plan, attempt))
+                answer = await self._hear(launching, order.run_id)
             finally:
-                if plan.alone:
+                if plan.alone and not launching.left:
                     self._folders.close(order.run_id)
-        return await self._conclude(order, attempt, answer)
+        try:
+            return await self._conclude(order, attempt, answer)
+        except OSError as error:
+            return _lost(words_of(error))
 
     async def trace(self, order: Order) -> Trace:
         """Find out what became of it (see the port); the windows are told in launcher.py."""
-        attempt = await asyncio.to_thread(self._tokens.prepare, order.run_id, order.token)
         patience = self._config.grace_s + END_LIMIT_S + _HASTE_S
-        traced, found = await asyncio.to_thread(recovery.settle, self._tokens, attempt, order.token, patience)
-        if traced is Traced.FINISHED and found is not None:
-            return Trace(traced=traced, outcome=await self._read(order, attempt, found))
-        if traced is Traced.UNKNOWN:
-            return Trace(traced=traced, outcome=await self._unknown(order, attempt))
+        try:
+            attempt = await aside(self._tokens.prepare, order.run_id, order.token)
+            if order.patience_s > 0:
+                await self._let_end(order, await aside(self._tokens.holder, attempt.token))
+            traced, found = await aside(recovery.settle, self._tokens, attempt, order.token, patience)
+            self._folders.close(order.run_id)  # a worker that left may have left it open
+            if traced is Traced.FINISHED and found is not None:
+                return Trace(traced=traced, outcome=await self._read(order, attempt, found))
+            if traced is Traced.UNKNOWN:
+                return Trace(traced=traced, outcome=await self._unknown(order, attempt))
+        except OSError as error:
+            raise ExecutionError(
+                f"What became of it cannot be told now: {words_of(error)}.", fix=fix_of(error)
+            ) from error
         return Trace(traced=traced)
+
+    async def detach(self, run_id: str) -> None:
+        """Leave what runs now of the run to its launcher (see the port)."""
+        self._detached.add(run_id)
+
+    async def keep(self, order: Order, path: str) -> Kept:
+        """What a file holds, read by the server itself (see the port); relative paths start where the command would.
+
+        On the host that is any file of this machine, as the server's user may read it; in the sandbox those of the
+        run's folder.
+        """
+        _check_kind(order)
+        folder, config = self._folders.path(order.run_id), self._config
+        own = (config.state, config.sandbox_root, *config.hidden)
+        bounds = Bounds(home=folder, own=own, boxed=order.command.reach is Reach.SANDBOX)
+        with refusing():
+            await aside(self._folders.make, order.run_id)
+            return await aside(keep_file, path, folder / order.command.cwd, bounds)
 
     async def release(self, run_id: str) -> None:
         """Remove the run's sandbox folder."""
-        await asyncio.to_thread(self._folders.remove, run_id)
+        with refusing():
+            await aside(self._folders.remove, run_id)
 
     async def forget(self, run_id: str) -> None:
         """Remove the run's tokens."""
-        await asyncio.to_thread(self._tokens.forget, run_id)
+        with refusing():
+            await aside(self._tokens.forget, run_id)
+
+    async def _known(self) -> Ground:
+        """What works on this machine, found out once. Raises ExecutionError, SandboxUnavailable: nothing can run."""
+        async with self._probing:
+            if self._ground is None:
+                with refusing():
+                    self._ground = await doctor.probe(
+                        self._config, self._folders, self._try, f"probe-{os.getpid()}-{id(self)}"
+                    )
+            return self._ground
 
     @contextlib.asynccontextmanager
     async def _turn(self, plan: Plan) -> AsyncIterator[None]:
@@ -123,9 +170,9 @@ class LocalExecutor:
     async def _try(self, plan: Plan, name: str) -> str:
         """Run a plan of the probe; why it does not work, or nothing."""
         run_id = plan.base.name
-        attempt = await asyncio.to_thread(self._tokens.prepare, run_id, name)
-        spec = self._spec(None, plan, attempt)
-        answer = await self._launch(spec)
+        attempt = await aside(self._tokens.prepare, run_id, name)
+        launching = launch(self._config.python or sys.executable, self._spec(None, plan, attempt), b"")
+        answer = await self._hear(launching, run_id)
         await self.forget(run_id)
         found = answer.get("outcome", {})
         if found.get("started"):
@@ -141,7 +188,6 @@ class LocalExecutor:
             "argv": plan.argv,
             "env": dict(plan.environment),
             "cwd": str(plan.cwd),
-            "stdin": order.command.stdin if order else "",
             "timeout": order.command.timeout_s if order else doctor.PROBE_TIMEOUT_S,
             "files": order.command.files if order else (),
             "folder": str(plan.base),
@@ -165,39 +211,42 @@ class LocalExecutor:
             "failpoints": self._failpoints if order else {},
         }
 
-    async def _launch(self, spec: Mapping[str, object]) -> dict[str, Any]:
-        """Start a launcher and wait for its answer; empty where it died. Cancelling ends the command, then raises."""
-        process = await asyncio.create_subprocess_exec(
-            self._config.python or sys.executable,
-            "-ISs",
-            _LAUNCHER,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-            cwd="/",
-            env={"LC_ALL": "C.UTF-8"},
-        )
-        talk = asyncio.ensure_future(process.communicate(json.dumps(spec).encode()))
+    async def _start(self, order: Order, plan: Plan, attempt: Attempt) -> Launching:
+        """Open the run's folder for the command and start its launcher. Raises ExecutionError: it was not started."""
+        stdin = order.command.stdin.encode(errors="surrogatepass") if order.stdin is None else order.stdin
         try:
-            said, _ = await asyncio.shield(talk)
-        except asyncio.CancelledError:
-            await _see_through(asyncio.ensure_future(self._stop(process, talk)))
+            with refusing():
+                await aside(self._folders.open, order.run_id, plan.user.uid, plan.user.gid)
+                return launch(self._config.python or sys.executable, self._spec(order, plan, attempt), stdin)
+        except BaseException:
+            if plan.alone:
+                self._folders.close(order.run_id)
             raise
-        with contextlib.suppress(ValueError):
-            answer = json.loads(said)
-            return answer if isinstance(answer, dict) else {}
-        return {}
 
-    async def _stop(self, process: asyncio.subprocess.Process, talk: asyncio.Future[tuple[bytes, bytes]]) -> None:
-        """Ask a launcher to end its tree and write `cancelled`; end it with its tree if it does not."""
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        patience = 0.0 if is_frozen(process.pid) else self._config.grace_s + END_LIMIT_S + _HASTE_S
-        done, _ = await asyncio.wait({talk}, timeout=patience)
-        if not done:
-            await asyncio.to_thread(end_by_pid, process.pid)
-            await talk
+    async def _hear(self, launching: Launching, run_id: str) -> dict[str, Any]:
+        """Wait for a launcher's answer; empty where it died. Cancelling ends the command, or leaves it, then raises."""
+        try:
+            return await launching.answer()
+        except asyncio.CancelledError:
+            if run_id in self._detached:
+                launching.leave()
+            else:
+                patience = self._config.grace_s + END_LIMIT_S + _HASTE_S
+                await _see_through(asyncio.ensure_future(launching.stop(patience)))
+            raise
+
+    async def _let_end(self, order: Order, holder: str) -> None:
+        """Wait for a launcher that runs as it should: while it is within its time, and for the order's patience.
+
+        In real time, since it runs in real time, and without a thread: a server must be able to stop meanwhile.
+        """
+        if not runs_properly(holder):
+            return
+        loop = asyncio.get_running_loop()
+        allowed = order.command.timeout_s + self._config.grace_s + END_LIMIT_S + _HASTE_S - age_s(holder)
+        limit = loop.time() + min(order.patience_s, allowed)
+        while loop.time() < limit and runs_properly(holder):  # noqa: ASYNC110 - another process: there is no event
+            await asyncio.sleep(_LOOK_S)
 
     async def _conclude(self, order: Order, attempt: Attempt, answer: Mapping[str, Any]) -> Outcome:
         """The outcome of a launcher's answer. Raises TokenTaken, ExecutionError."""
@@ -208,7 +257,10 @@ class LocalExecutor:
             raise ExecutionError(f"It was not started: {why}.", fix=f"Look at the folder {self._config.state}.")
         found = answer.get("outcome")
         if found is None:  # killed from outside (out of memory, an impatient person), or it lost track
-            trace = await self.trace(order)
+            try:
+                trace = await self.trace(order)
+            except ExecutionError as error:
+                return _lost(error.message)
             if trace.outcome is not None:
                 return trace.outcome
             found = {"started": False, "error": "its launcher was ended before it started"}
@@ -223,26 +275,38 @@ class LocalExecutor:
             return finished
         clean = output.redactor(self._redactor, order.secrets)
         cap = self._config.output_cap_bytes
-        stdout = await asyncio.to_thread(output.read_output, attempt, found, "stdout", clean, cap)
-        stderr = await asyncio.to_thread(output.read_output, attempt, found, "stderr", clean, cap)
+        stdout = await aside(output.read_output, attempt, found, "stdout", clean, cap)
+        stderr = await aside(output.read_output, attempt, found, "stderr", clean, cap)
         artifact, trouble = "", ""
         if stdout.whole or stderr.whole:
             try:
                 artifact = await self._artifacts.put(order.tenant, output.whole_output(stdout, stderr).encode())
-            except OpsAgentError as error:
-                trouble = f"Its full output could not be kept: {error.message}"
+            except (OpsAgentError, OSError) as error:
+                why = words_of(error) if isinstance(error, OSError) else error.message
+                trouble = f"Its full output could not be kept: {why}"
         changed = False if order.manifest.proof is Proof.READ else None
         outcome = output.make_outcome(found, stdout, stderr, artifact=artifact, changed=changed, trouble=trouble)
         with contextlib.suppress(OSError):  # a full disk: the raw outcome stays, the worker has this one
-            await asyncio.to_thread(attempt.replace_outcome, output.to_json(outcome))
+            await aside(attempt.replace_outcome, output.to_json(outcome))
         return outcome
 
     async def _unknown(self, order: Order, attempt: Attempt) -> Outcome:
         clean = output.redactor(self._redactor, order.secrets)
         cap = self._config.output_cap_bytes
-        stdout, stderr = await asyncio.to_thread(output.read_partial, attempt, clean, cap)
+        stdout, stderr = await aside(output.read_partial, attempt, clean, cap)
         note = "It started and was interrupted: what is shown is what it had written. Nothing of it runs any more."
         return Outcome(exit_code=None, stdout=stdout, stderr=stderr, known=False, note=note)
+
+
+def _check_kind(order: Order) -> None:
+    if order.command.executor != NAME:
+        raise ExecutionError(f"A {order.command.executor} command cannot be run by {NAME}; nothing was started.")
+
+
+def _lost(why: str) -> Outcome:
+    """The outcome of a command that may have run and whose end this machine did not let us read."""
+    note = f"It may have run: how it ended cannot be told now ({why.rstrip('.')})."
+    return Outcome(exit_code=None, known=False, note=note)
 
 
 async def _see_through(task: asyncio.Task[None]) -> None:

@@ -8,8 +8,9 @@ import shutil
 import stat
 from pathlib import Path
 
+from opsagent.adapters.executors.local.lacking import words_of
 from opsagent.adapters.executors.local.tokens import safe_name
-from opsagent.errors import ConfigurationError
+from opsagent.errors import SandboxUnavailable
 
 
 class Folders:
@@ -18,18 +19,39 @@ class Folders:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    def check(self) -> None:
+        """Make the root, or check that the one found is ours alone: it often lies below a /tmp all may write.
+
+        Raises SandboxUnavailable.
+        """
+        try:
+            why = self._why_not()
+        except OSError as error:
+            why = words_of(error)
+        if not why:
+            return
+        raise SandboxUnavailable(
+            f"The sandbox root {self._root} cannot be used: {why}. Nothing was started.",
+            fix=f"Look at who made {self._root}, then remove it, or point the sandbox root somewhere else.",
+        )
+
     def path(self, run_id: str) -> Path:
         """Where the run's folder is."""
         return self._root / safe_name(run_id)
 
     def open(self, run_id: str, uid: int, gid: int) -> Path:
-        """Make the folder if needed and give it to the user (0700). Raises ConfigurationError."""
-        self._check_root()
-        folder = self.path(run_id)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        """Make the folder if needed and give it to the user (0700). Raises SandboxUnavailable, OSError."""
+        folder = self.make(run_id)
         if os.geteuid() == 0:
             os.chown(folder, uid, gid, follow_symlinks=False)
         folder.chmod(0o700)
+        return folder
+
+    def make(self, run_id: str) -> Path:
+        """Make the folder if needed; nobody but us may enter a new one. Raises SandboxUnavailable, OSError."""
+        self.check()
+        folder = self.path(run_id)
+        folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 
     def close(self, run_id: str) -> None:
@@ -38,7 +60,7 @@ class Folders:
         A server that is not root has one user for all its commands and cannot tell them apart; `describe` says so.
         """
         if os.geteuid() == 0:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 os.chown(self.path(run_id), 0, 0, follow_symlinks=False)
 
     def remove(self, run_id: str) -> None:
@@ -48,18 +70,15 @@ class Folders:
             _unlock(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
-    def _check_root(self) -> None:
-        """Make the root, or check that the one found is ours alone: it often lies below a /tmp all may write."""
+    def _why_not(self) -> str:
         try:
             self._root.mkdir(mode=0o711, parents=True)
             self._root.chmod(0o711)  # commands of another user pass through it and cannot list it
         except FileExistsError:
             found = self._root.lstat()
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-                raise ConfigurationError(
-                    f"The sandbox root {self._root} does not belong to this server alone; nothing was started.",
-                    fix="Look at who made it, then remove it, or point the sandbox root somewhere else.",
-                ) from None
+                return "it does not belong to this server alone"
+        return ""
 
 
 def _unlock(folder: Path) -> None:

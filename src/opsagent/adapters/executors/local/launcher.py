@@ -1,7 +1,8 @@
 """Starts one command at most once, holds it in, ends everything it left, and writes down how it ended.
 
 A stand-alone program of the standard library, run as `python -ISs launcher.py` with its order as JSON on stdin, in a
-session of its own, so that it outlives the server: the effect ends properly and its outcome is on disk.
+session of its own, so that it outlives the server: the effect ends properly and its outcome is on disk. The input of
+the command is an open file whose number the order names (`stdin`, or -1); it never is on a disk.
 
 Four names in the folder of the run say all there is to know about an attempt, in this order:
 
@@ -188,12 +189,8 @@ class Tree:
         """Fork, prepare behind the gate, mark as started, open the gate; raises NotStarted."""
         spec = self.spec
         out, err, report, gate, failure = (os.pipe2(os.O_CLOEXEC) for _ in range(5))
-        source = os.open("/dev/null", os.O_RDONLY)
-        if spec["stdin"]:
-            source = os.memfd_create("stdin")
-            with open(os.dup(source), "wb") as file:
-                file.write(spec["stdin"].encode())
-            os.lseek(source, 0, os.SEEK_SET)
+        source = spec["stdin"] if spec["stdin"] >= 0 else os.open("/dev/null", os.O_RDONLY)
+        fcntl.fcntl(source, fcntl.F_SETFD, fcntl.FD_CLOEXEC)  # the command has it as its input and nowhere else
         launcher, self.pid = os.getpid(), os.fork()
         if self.pid == 0:
             os.close(gate[1])

@@ -35,7 +35,7 @@ def read_output(
         return Text(cut(redact(_decode(head + tail)), cap))
     try:
         kept = attempt.output(name).read_bytes()
-    except FileNotFoundError:  # it could not be written: the disk was full
+    except OSError:  # it could not be written or read: the disk was full, or is broken
         kept = head
     whole = redact(_decode(kept))
     if len(kept) == total:
@@ -51,7 +51,7 @@ def read_partial(attempt: Attempt, redact: Callable[[str], str], cap: int) -> tu
     for name in ("stdout", "stderr"):
         try:
             texts.append(cut(redact(_decode(attempt.output(name).read_bytes())), cap))
-        except FileNotFoundError:
+        except OSError:
             texts.append("")
     return texts[0], texts[1]
 

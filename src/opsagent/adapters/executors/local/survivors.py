@@ -12,12 +12,13 @@ from opsagent.adapters.executors.local.launcher import descendants, identity, si
 
 MARK = "OPSAGENT_STEP"  # in the environment of every process of a command; its value is the token
 FROZEN = "Tt"  # states of /proc/PID/stat: stopped, traced
+_GONE = (FileNotFoundError, ProcessLookupError)  # all else (too many open files) says nothing about a process
 _DEATH_LIMIT_MS = 5000  # how long to wait for a killed process to be gone
 
 
 def is_alive(who: str) -> bool:
-    """Whether the very process (`pid:start:boot id`) still runs; a zombie does not."""
-    with contextlib.suppress(OSError, ValueError):
+    """Whether the very process (`pid:start:boot id`) still runs; a zombie does not. OSError: it cannot be told."""
+    with contextlib.suppress(*_GONE, ValueError):
         pid = int(who.partition(":")[0])
         return identity(pid) == who and _state(pid) not in "ZX"
     return False
@@ -28,6 +29,18 @@ def is_frozen(pid: int) -> bool:
     with contextlib.suppress(OSError):
         return _state(pid) in FROZEN
     return False
+
+
+def runs_properly(who: str) -> bool:
+    """Whether the very process runs and can answer."""
+    return is_alive(who) and not is_frozen(int(who.partition(":")[0]))
+
+
+def age_s(who: str) -> float:
+    """Seconds since the process (`pid:start:boot id`, of this boot) was started. Raises OSError."""
+    up = float(Path("/proc/uptime").read_text().split()[0])
+    # never negative: a container may be told another uptime than the one its processes are stamped with
+    return max(0.0, up - int(who.split(":")[1]) / os.sysconf("SC_CLK_TCK"))
 
 
 def end_launcher(who: str, patience_s: float) -> None:
@@ -92,11 +105,11 @@ def end_marked(first: str, token: str) -> int:
 
 
 def find_marked(token: str) -> list[int]:
-    """Every living process with the token in its environment, as far as we may read that."""
+    """Every living process with the token in its environment, as far as we may read that. OSError: it cannot be told."""
     needle = f"{MARK}={token}".encode()
     found = []
     for entry in os.scandir("/proc"):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(*_GONE, PermissionError):
             if entry.name.isdigit() and needle in Path(entry.path, "environ").read_bytes().split(b"\0"):
                 found.append(int(entry.name))
     return found

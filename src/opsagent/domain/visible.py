@@ -1,4 +1,4 @@
-"""Outside text for the terminal: hidden characters written as escapes, white space folded, cut where wanted."""
+"""Outside text for people: hidden characters written as escapes, white space folded, cut where wanted."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import unicodedata
 
 # Cc control, Cf format (bidirectional marks, zero-width), Cs surrogates, Co private use, Zl/Zp line and paragraph ends
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-_BLANK = frozenset(
-    "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"
-)  # drawn as nothing although they count as letters or marks
+# Drawn as nothing although they count as letters or marks: fillers, joiners, Mongolian variation selectors.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
+_TAB = "    "
 
 
 def visible(text: object, *, lines: bool = False) -> str:
@@ -17,7 +17,7 @@ def visible(text: object, *, lines: bool = False) -> str:
     With `lines`, line feeds stay and tabs become four spaces: for blocks of output.
     """
     words = str(text)
-    if words.isascii() and words.isprintable():
+    if words.isprintable() and _BLANK.isdisjoint(words):
         return words
     return "".join(_shown(character, lines=lines) for character in words)
 
@@ -29,10 +29,12 @@ def one_line(text: object, limit: int = 0) -> str:
 
 
 def _shown(character: str, *, lines: bool) -> str:
-    if lines and character == "\n":
+    if " " <= character <= "~":
         return character
+    if character == "\n":
+        return character if lines else "\\n"
     if lines and character == "\t":
-        return "    "
+        return _TAB
     if unicodedata.category(character) not in _HIDDEN and character not in _BLANK:
         return character
     code = ord(character)
