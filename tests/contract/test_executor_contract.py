@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from local_shell import BACKENDS, Bench, eventually, open_folder, running, sleepers, unique_seconds
 from opsagent.domain.manifest import Proof
-from opsagent.errors import TokenTaken
+from opsagent.errors import ExecutionError, TokenTaken
 from opsagent.ports.executor import Traced
 
 
@@ -73,6 +74,38 @@ async def test_cancelling_kills_everything(bench: Bench) -> None:
     assert trace.outcome is not None
     assert trace.outcome.cancelled
     assert trace.outcome.stdout == "begun\n"
+
+
+async def test_detaching_leaves_the_command_to_its_launcher(bench: Bench) -> None:
+    server, order = bench.server(), bench.order("touch begun; until [ -e go ]; do sleep 0.02; done; echo done")
+    folder = bench.folder / "sandbox" / order.run_id
+    task = asyncio.create_task(server.run(order))
+    await eventually((folder / "begun").exists)
+    await server.detach(order.run_id)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (folder / "go").touch()
+    trace = await bench.server().trace(replace(order, patience_s=15.0))
+    assert trace.traced is Traced.FINISHED
+    assert trace.outcome is not None
+    assert (trace.outcome.exit_code, trace.outcome.stdout) == (0, "done\n")
+
+
+async def test_bytes_are_kept_and_handed_over_as_they_are(bench: Bench) -> None:
+    server, content = bench.server(), bytes(range(256)) * 800
+    order = replace(bench.order("cat > notes", stdin="other words"), stdin=content)
+    assert (await server.keep(order, "notes")).content is None
+    assert (await server.run(order)).exit_code == 0
+    kept = await server.keep(order, "notes")
+    assert kept.content == content
+    with pytest.raises(ExecutionError):
+        await server.keep(order, "nowhere/notes")
+
+
+async def test_no_bytes_are_no_input(bench: Bench) -> None:
+    order = replace(bench.order("wc -c", stdin="other words"), stdin=b"")
+    assert (await bench.server().run(order)).stdout == "0\n"
 
 
 async def test_time_runs_out(bench: Bench) -> None:

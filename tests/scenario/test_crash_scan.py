@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 import victim
 from house import PERSON, ROBOT, TENANT, House, World
-from victim import Plug
-
 from opsagent.bootstrap import build
 from opsagent.domain.run import RunStatus, Verified
 from opsagent.domain.step import StepStatus
+from victim import Plug
 
 BOOK = """---
 id: shop-down

@@ -7,8 +7,8 @@ import base64
 import os
 
 import pytest
-from house import PERSON, ROBOT, TENANT, House
 
+from house import PERSON, ROBOT, TENANT, House
 from opsagent.domain.run import Node, RunStatus, Verified
 from opsagent.domain.step import StepStatus
 from opsagent.domain.ticket import TicketStatus
@@ -217,7 +217,10 @@ async def test_a_pause_kills_a_running_effect(make_house) -> None:
 
 @pytest.mark.parametrize(
     ("probe", "answer"),
-    [("test -e {{connection.state}}", StepStatus.HAPPENED), ("test -e {{connection.healthy}}", StepStatus.NOT_HAPPENED)],
+    [
+        ("test -e {{connection.state}}", StepStatus.HAPPENED),
+        ("test -e {{connection.healthy}}", StepStatus.NOT_HAPPENED),
+    ],
 )
 async def test_a_probe_answers_for_an_effect_nobody_knows_the_end_of(make_house, probe, answer) -> None:
     house: House = await make_house()
@@ -235,7 +238,10 @@ async def test_a_probe_that_cannot_tell_asks_a_person_and_happened_goes_on(make_
     house: House = await make_house()
     kill_launcher_of(house, "touch")
     await house.add_runbook(
-        book('name=mend probe="cat /nowhere/at/all"\ntouch {{connection.counter}}', "name=heal\ntouch {{connection.healthy}}")
+        book(
+            'name=mend probe="cat /nowhere/at/all"\ntouch {{connection.counter}}',
+            "name=heal\ntouch {{connection.healthy}}",
+        )
     )
     run = await house.approve(await house.drive(await house.alert()))
     assert run.status is RunStatus.AWAITING_APPROVAL

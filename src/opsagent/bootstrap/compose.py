@@ -75,7 +75,9 @@ def build(
             kit=kit, dispatch=world.dispatch, pressure=world.pressure, config=configs.worker(settings, world.ids)
         ),
         outbox=outbox,
-        sweeper=Sweeper(housekeeping=stores.housekeeping, forget=kit.execute.forget, clock=world.clock),
+        sweeper=Sweeper(
+            housekeeping=stores.housekeeping, artifacts=world.artifacts, forget=kit.execute.forget, clock=world.clock
+        ),
         live=world.live,
         sources=configs.sources(settings, world.ids),
         artifacts=world.artifacts,

@@ -15,3 +15,7 @@ class ArtifactStore(Protocol):
     async def get(self, tenant: str, artifact_id: str) -> bytes:
         """The content, checked against its hash. NotFound."""
         ...
+
+    async def expire(self, older_than: float) -> int:
+        """Delete what was last put before that time (epoch seconds); returns how many. StoreUnavailable."""
+        ...

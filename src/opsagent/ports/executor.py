@@ -77,14 +77,15 @@ class Executor(Protocol):
         """Find out what became of an attempt whose worker is gone; ends a survivor. Idempotent.
 
         A command that runs as it should and is within its time may end by itself for `order.patience_s` seconds.
-        Cancelling the task meanwhile leaves it alone. ExecutionError: it cannot be told now; ask again.
+        Cancelling the task meanwhile leaves it alone. UnavailableError: it cannot be told now; ask again.
         """
         ...
 
     async def detach(self, run_id: str) -> None:
         """The worker stops and leaves running commands of the run to their launchers.
 
-        Cancelling `run` after this neither kills nor waits; `trace` finds the outcome later.
+        Cancelling `run` after this neither kills nor waits; `trace` finds the outcome later. It holds until the run is
+        traced, released or forgotten; `release` spares the folder of a command that was left, until it was traced.
         """
         ...
 

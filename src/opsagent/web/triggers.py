@@ -64,7 +64,8 @@ class ApiTrigger(Body):
 async def trigger_api(request: Request, principal: Poster) -> Response:
     """The run is stored when this answers, and a worker is on its way.
 
-    202 and not 200, because nothing has been done yet; whoever waits for the end watches `links.events`.
+    202 and not 200, because nothing has been done yet; whoever waits for the end watches `links.events`. The source is
+    `api`, or `cli` for a person's key with the header `X-OpsAgent-Client: cli`; a body that names one is refused.
     """
     body = await read_json(request, ApiTrigger)
     trigger = Trigger(

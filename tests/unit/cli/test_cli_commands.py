@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from opsagent.adapters.datafolder import write_server
 from opsagent.cli.app import build
 
 
@@ -219,6 +223,40 @@ def test_doctor_says_what_works_and_makes_nothing(opsagent) -> None:
     assert said.code == (0 if said.json["ok"] else 1)
     assert not opsagent.folder.exists()
     assert "encryption key" in opsagent("doctor").out
+
+
+def test_doctor_asks_the_running_server_for_its_worker(opsagent) -> None:
+    why = "it has stopped. To mend: read the log."
+    with answering({"degraded": [{"part": "worker", "why": why}, {"part": "sandbox", "why": "weak"}]}) as port:
+        opsagent.folder.mkdir(mode=0o700)
+        write_server(opsagent.folder, host="127.0.0.1", port=port)
+        checks = {one["name"]: one for one in opsagent("doctor", "--json").json["checks"]}
+    assert checks["server"]["state"] == "ok"
+    assert (checks["worker"]["state"], checks["worker"]["means"]) == ("degraded", "it has stopped.")
+    assert checks["worker"]["mend"] == "read the log."
+    assert checks["sandbox"]["means"] != "weak"
+
+
+@contextmanager
+def answering(about: object) -> Iterator[int]:
+    """A server that says this about itself; its port."""
+    body = json.dumps(about).encode()
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
 
 
 def test_doctor_names_a_policy_that_does_not_load(opsagent, tmp_path: Path) -> None:

@@ -8,15 +8,16 @@ import os
 import resource
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from local_shell import Bench, eventually, running, sleepers, unique_seconds
 from opsagent.adapters.executors.local.lacking import aside, fix_of, words_of
 from opsagent.domain.manifest import Proof
-from opsagent.errors import ExecutionError
+from opsagent.errors import ExecutionError, UnavailableError
 from opsagent.ports.executor import Traced
 
 
@@ -41,13 +42,13 @@ async def test_without_files_nothing_starts(bench: Bench) -> None:
         assert (await server.run(order)).exit_code == 0
 
 
-async def test_without_files_the_probe_is_made_again_later(bench: Bench) -> None:
-    server = bench.server()
+async def test_without_files_the_probe_is_made_again_later(boxed: Bench) -> None:
+    server = boxed.server()
     with no_more_files():
         assert "Too many open files" in (await server.describe())["sandbox"]
         assert (await server.probe()).trouble
     assert not (await server.probe()).trouble
-    assert server.backend == bench.backend
+    assert server.backend == boxed.backend
 
 
 async def test_what_ran_is_not_called_unstarted_because_files_ran_out(bench: Bench) -> None:
@@ -59,7 +60,7 @@ async def test_what_ran_is_not_called_unstarted_because_files_ran_out(bench: Ben
     with no_more_files():
         os.kill(launcher, signal.SIGKILL)
         outcome = await task
-        with pytest.raises(ExecutionError, match="cannot be told now"):
+        with pytest.raises(UnavailableError, match="cannot be told now"):
             await server.trace(order)
     assert not outcome.known
     assert "Too many open files" in outcome.note
@@ -82,13 +83,11 @@ async def test_an_outcome_survives_that_files_run_out(bench: Bench) -> None:
 
 
 async def test_patience_does_not_end_what_it_cannot_see(bench: Bench) -> None:
-    from dataclasses import replace
-
     seconds, server = unique_seconds(), bench.server()
     order = bench.order(f"sleep {seconds}")
     task = asyncio.create_task(server.run(order))
     await eventually(lambda: sleepers(seconds))
-    with no_more_files(), pytest.raises(ExecutionError, match="cannot be told now"):
+    with no_more_files(), pytest.raises(UnavailableError, match="cannot be told now"):
         await bench.server().trace(replace(order, patience_s=60.0))
     assert sleepers(seconds)
     task.cancel()
@@ -98,14 +97,14 @@ async def test_patience_does_not_end_what_it_cannot_see(bench: Bench) -> None:
 
 async def test_a_state_folder_that_is_none(bench: Bench) -> None:
     server = bench.server()
-    await server.probe()
+    await server.run(bench.order("true"))
     state = bench.folder / "state"
     state.rename(bench.folder / "moved")
     state.write_text("")
     order = bench.order("true")
-    with pytest.raises(ExecutionError, match="not started: Not a directory"):
+    with pytest.raises(ExecutionError, match="not started: File exists"):
         await server.run(order)
-    with pytest.raises(ExecutionError, match="cannot be told now"):
+    with pytest.raises(UnavailableError, match="cannot be told now"):
         await server.trace(order)
     await server.release(order.run_id)
     await server.forget(order.run_id)
@@ -136,8 +135,7 @@ async def test_no_thread_can_be_had() -> None:
     assert "TasksMax" in fix_of(caught.value)
 
 
-@pytest.mark.parametrize("text", ["a\0b", "x" * 5000])
-@pytest.mark.parametrize("place", [lambda text: {"cwd": text}, lambda text: {"writable": (f"/{text}",)}])
-async def test_names_no_system_call_takes(bench: Bench, place: Callable[[str], dict[str, str]], text: str) -> None:
+@pytest.mark.parametrize("given", [{"cwd": "a\0b"}, {"cwd": "x" * 5000}, {"writable": ("/a\0b",)}], ids=repr)
+async def test_names_no_system_call_takes(bench: Bench, given: dict[str, str]) -> None:
     with pytest.raises(ExecutionError, match="not started"):
-        await bench.server().run(bench.host("true", proof=Proof.EFFECT, **place(text)))
+        await bench.server().run(bench.host("true", proof=Proof.EFFECT, **given))

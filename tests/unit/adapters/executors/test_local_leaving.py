@@ -35,6 +35,36 @@ async def begin(bench: Bench, order: Order) -> asyncio.Task[object]:
     return task
 
 
+async def test_its_folder_stays_until_it_was_traced(bench: Bench) -> None:
+    server, order = bench.server(), waiting(bench)
+    folder = bench.folder / "sandbox" / order.run_id
+    task = asyncio.create_task(server.run(order))
+    await eventually((bench.effects / "log").exists)
+    await server.detach(order.run_id)
+    task.cancel()
+    await asyncio.wait({task})
+    await server.release(order.run_id)
+    assert folder.is_dir()
+    (bench.effects / "go").touch()
+    found = await server.trace(replace(order, patience_s=15.0))
+    assert found.outcome is not None
+    assert found.outcome.exit_code == 0
+    assert (folder / "here").read_text() == "here\n"
+    await server.release(order.run_id)
+    assert not folder.exists()
+
+
+async def test_one_that_had_not_begun_never_does(bench: Bench) -> None:
+    server, order = bench.server(), bench.host(f"touch {bench.effects}/log", proof=Proof.UNKNOWN)
+    task = asyncio.create_task(server.run(order))
+    await asyncio.sleep(0)
+    await server.detach(order.run_id)
+    task.cancel()
+    await asyncio.wait({task})
+    assert (await server.trace(replace(order, patience_s=15.0))).traced is Traced.NEVER_STARTED
+    assert not (bench.effects / "log").exists()
+
+
 @pytest.mark.parametrize("proof", [Proof.EFFECT, Proof.UNKNOWN])
 async def test_a_detached_command_comes_to_its_end(bench: Bench, proof: Proof) -> None:
     order = waiting(bench)
@@ -132,6 +162,7 @@ async def test_only_the_runs_own_commands_are_left(bench: Bench) -> None:
 async def test_a_worker_that_takes_the_run_again_can_cancel_again(bench: Bench) -> None:
     seconds, server = unique_seconds(), bench.server()
     await server.detach(bench.run_id)
+    await server.release(bench.run_id)
     task = asyncio.create_task(server.run(bench.order(f"sleep {seconds}")))
     await eventually(lambda: sleepers(seconds))
     task.cancel()

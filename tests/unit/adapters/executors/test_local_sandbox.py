@@ -12,6 +12,7 @@ import pytest
 from local_shell import NOBODY, Bench, eventually
 from opsagent.adapters.executors.local import Backend, Limits
 from opsagent.errors import SandboxUnavailable
+from opsagent.ports.executor import Traced
 
 ROOT = os.geteuid() == 0
 UID = NOBODY if ROOT else os.geteuid()

@@ -22,7 +22,7 @@ from opsagent.adapters.executors.local.tokens import Attempt, Tokens
 from opsagent.domain.command import Reach
 from opsagent.domain.manifest import Proof
 from opsagent.domain.outcome import Outcome
-from opsagent.errors import ExecutionError, OpsAgentError, SandboxUnavailable, TokenTaken
+from opsagent.errors import ExecutionError, OpsAgentError, SandboxUnavailable, TokenTaken, UnavailableError
 from opsagent.ports.artifacts import ArtifactStore
 from opsagent.ports.clock import Clock
 from opsagent.ports.executor import Kept, Order, Trace, Traced
@@ -52,7 +52,8 @@ class LocalExecutor:
         self._failpoints = dict(failpoints or {})
         self._tokens, self._folders = Tokens(config.state), Folders(config.sandbox_root)
         self._ground: Ground | None = None
-        self._detached: set[str] = set()  # runs whose commands go on when their task is cancelled
+        self._detached: set[str] = set()  # runs whose commands go on when their task is cancelled,
+        self._left: set[str] = set()  # and those where that happened
         self._probing, self._alone = asyncio.Lock(), asyncio.Lock()
 
     @property
@@ -83,7 +84,6 @@ class LocalExecutor:
         outside the outcome has `known=False`: it started, what was left is ended, and nobody knows how far it got.
         """
         _check_kind(order)
-        self._detached.discard(order.run_id)
         with refusing():
             ground = await self._known()
             folder = self._folders.path(order.run_id)
@@ -102,20 +102,21 @@ class LocalExecutor:
             return _lost(words_of(error))
 
     async def trace(self, order: Order) -> Trace:
-        """Find out what became of it (see the port); the windows are told in launcher.py."""
+        """Find out what became of it (see the port); the windows are told in launcher.py. Raises UnavailableError."""
         patience = self._config.grace_s + END_LIMIT_S + _HASTE_S
         try:
             attempt = await aside(self._tokens.prepare, order.run_id, order.token)
             if order.patience_s > 0:
                 await self._let_end(order, await aside(self._tokens.holder, attempt.token))
             traced, found = await aside(recovery.settle, self._tokens, attempt, order.token, patience)
+            self._attend(order.run_id)
             self._folders.close(order.run_id)  # a worker that left may have left it open
             if traced is Traced.FINISHED and found is not None:
                 return Trace(traced=traced, outcome=await self._read(order, attempt, found))
             if traced is Traced.UNKNOWN:
                 return Trace(traced=traced, outcome=await self._unknown(order, attempt))
         except OSError as error:
-            raise ExecutionError(
+            raise UnavailableError(
                 f"What became of it cannot be told now: {words_of(error)}.", fix=fix_of(error)
             ) from error
         return Trace(traced=traced)
@@ -139,14 +140,23 @@ class LocalExecutor:
             return await aside(keep_file, path, folder / order.command.cwd, bounds)
 
     async def release(self, run_id: str) -> None:
-        """Remove the run's sandbox folder."""
-        with refusing():
+        """Remove the run's sandbox folder; one that a left command works in stays until that was traced."""
+        if run_id in self._left:
+            return
+        self._attend(run_id)
+        with contextlib.suppress(OSError):
             await aside(self._folders.remove, run_id)
 
     async def forget(self, run_id: str) -> None:
         """Remove the run's tokens."""
-        with refusing():
+        self._attend(run_id)
+        with contextlib.suppress(OSError):
             await aside(self._tokens.forget, run_id)
+
+    def _attend(self, run_id: str) -> None:
+        """From now on a cancelled command of the run is ended again."""
+        self._detached.discard(run_id)
+        self._left.discard(run_id)
 
     async def _known(self) -> Ground:
         """What works on this machine, found out once. Raises ExecutionError, SandboxUnavailable: nothing can run."""
@@ -214,14 +224,13 @@ class LocalExecutor:
     async def _start(self, order: Order, plan: Plan, attempt: Attempt) -> Launching:
         """Open the run's folder for the command and start its launcher. Raises ExecutionError: it was not started."""
         stdin = order.command.stdin.encode(errors="surrogatepass") if order.stdin is None else order.stdin
-        try:
-            with refusing():
-                await aside(self._folders.open, order.run_id, plan.user.uid, plan.user.gid)
-                return launch(self._config.python or sys.executable, self._spec(order, plan, attempt), stdin)
-        except BaseException:
+        with contextlib.ExitStack() as unless_started, refusing():
             if plan.alone:
-                self._folders.close(order.run_id)
-            raise
+                unless_started.callback(self._folders.close, order.run_id)
+            await aside(self._folders.open, order.run_id, plan.user.uid, plan.user.gid)
+            launching = launch(self._config.python or sys.executable, self._spec(order, plan, attempt), stdin)
+            unless_started.pop_all()
+        return launching
 
     async def _hear(self, launching: Launching, run_id: str) -> dict[str, Any]:
         """Wait for a launcher's answer; empty where it died. Cancelling ends the command, or leaves it, then raises."""
@@ -230,6 +239,7 @@ class LocalExecutor:
         except asyncio.CancelledError:
             if run_id in self._detached:
                 launching.leave()
+                self._left.add(run_id)
             else:
                 patience = self._config.grace_s + END_LIMIT_S + _HASTE_S
                 await _see_through(asyncio.ensure_future(launching.stop(patience)))
@@ -259,7 +269,7 @@ class LocalExecutor:
         if found is None:  # killed from outside (out of memory, an impatient person), or it lost track
             try:
                 trace = await self.trace(order)
-            except ExecutionError as error:
+            except UnavailableError as error:
                 return _lost(error.message)
             if trace.outcome is not None:
                 return trace.outcome

@@ -45,7 +45,7 @@ class Bounds:
 
 def keep_file(path: str, base: Path, bounds: Bounds) -> Kept:
     """What the path holds; relative paths start at `base`. Blocking. Raises ExecutionError (see the port)."""
-    folder, name = os.path.split(base / path)
+    folder, name = os.path.split(os.path.join(base, path))  # noqa: PTH118 - a slash at the end must stay
     with contextlib.ExitStack() as held, _refusing(path):
         if name in ("", ".", ".."):
             raise _cannot(path, "it names a folder")

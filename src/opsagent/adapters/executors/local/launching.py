@@ -31,20 +31,19 @@ def launch(python: str, spec: Mapping[str, object], stdin: bytes) -> Launching:
         hears, says = os.pipe2(os.O_CLOEXEC)
         held.callback(os.close, says)
         answer = _Answer(hears)  # listens before there is somebody to hear: nothing can fail afterwards
-        try:
-            process = subprocess.Popen(  # noqa: S603 - our own launcher
-                [python, "-ISs", _LAUNCHER],
-                stdin=order,
-                stdout=says,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(given,) if stdin else (),
-                start_new_session=True,
-                cwd="/",
-                env={"LC_ALL": "C.UTF-8"},
-            )
-        except BaseException:
-            answer.close()
-            raise
+        unheard = held.enter_context(contextlib.ExitStack())
+        unheard.callback(answer.close)
+        process = subprocess.Popen(  # noqa: S603 - our own launcher
+            [python, "-ISs", _LAUNCHER],
+            stdin=order,
+            stdout=says,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(given,) if stdin else (),
+            start_new_session=True,
+            cwd="/",
+            env={"LC_ALL": "C.UTF-8"},
+        )
+        unheard.pop_all()
     return Launching(process, answer)
 
 

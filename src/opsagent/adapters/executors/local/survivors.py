@@ -105,7 +105,7 @@ def end_marked(first: str, token: str) -> int:
 
 
 def find_marked(token: str) -> list[int]:
-    """Every living process with the token in its environment, as far as we may read that. OSError: it cannot be told."""
+    """Every living process with the token in its environment, as far as we may read that. Raises OSError."""
     needle = f"{MARK}={token}".encode()
     found = []
     for entry in os.scandir("/proc"):
