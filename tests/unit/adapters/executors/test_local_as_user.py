@@ -24,6 +24,7 @@ from pathlib import Path
 from local_shell import Bench, running, sleepers
 from opsagent.adapters.executors.local import Backend, harden_process
 from opsagent.domain.manifest import Proof
+from opsagent.errors import ExecutionError
 
 async def main():
     assert harden_process()
@@ -52,6 +53,12 @@ async def main():
     looks = f"tr '\\\\0' ' ' < /proc/{__import__('os').getpid()}/environ"
     await run("environ", bench.host(looks))
     await run("environ-open", bench.host(looks, proof=Proof.UNKNOWN))
+    said["kept"] = (await server.keep(bench.host("true"), str(conf))).content.decode()
+    (home / "locked").mkdir(mode=0)
+    try:
+        await server.keep(bench.host("true"), str(home / "locked" / "missing"))
+    except ExecutionError as error:
+        said["hidden"] = error.message
     await server.release(bench.run_id)
     said["released"] = not (home / "sandbox" / bench.run_id).exists()
     print(json.dumps(said))
@@ -112,7 +119,8 @@ def test_a_server_that_is_not_root(said: dict) -> None:
     assert "very-secret" not in said["environ"][1] + said["environ-open"][1]
     assert said["environ"][0] != 0
     assert said["effect"][3] == said["backend"]
-    assert said["conf"] == "new\n"
+    assert said["conf"] == said["kept"] == "new\n"
+    assert "cannot be kept: Permission denied" in said["hidden"]
     if boxed:
         assert said["read"][1] == "old"
         assert "Read-only file system" in said["read"][2]
