@@ -1,33 +1,33 @@
 """Every error OpsAgent raises on purpose: what happened, what to do about it, its HTTP status, whether to try again.
 
-    OpsAgentError
-    ├── InputError                 the request cannot be taken as it is
-    │   ├── NotFound               404
-    │   ├── TooLarge               413
-    │   ├── RunbookError           422  with file and line
-    │   └── IdempotencyMismatch    422  the key was used for another request
-    ├── AccessError
-    │   ├── Unauthenticated        401
-    │   ├── Forbidden              403
-    │   └── RateLimited            429
-    ├── ConflictError              409  the world has moved on
-    │   ├── IllegalMove                 a status machine refuses
-    │   ├── LeaseLost                   a newer fence holds the run
-    │   ├── TokenTaken                  the start token is gone: the command must not start
-    │   ├── TargetBusy                  another effect holds the target, or it cools down
-    │   └── ApprovalError
-    │       ├── ApprovalMismatch        the effect is not the one that was approved
-    │       ├── ApprovalExpired         the question has ended
-    │       ├── ApprovalUsed            an approval works once
-    │       └── ApprovalDecided         somebody decided otherwise before
-    ├── ExecutionError             the command could not be run
-    │   └── SandboxUnavailable     no backend is strong enough for this command
-    └── UnavailableError           503
-        ├── StoreUnavailable            the store cannot write (disk full, locked, gone)
-        ├── FolderInUse                 another server owns the data folder
-        ├── PolicyUnloadable            the policy does not load, so nothing may start
-        ├── ConfigurationError          a setting is wrong
-        └── Disabled                    switched off by a person
+OpsAgentError
+├── InputError                 the request cannot be taken as it is
+│   ├── NotFound               404
+│   ├── TooLarge               413
+│   ├── RunbookError           422  with file and line
+│   └── IdempotencyMismatch    422  the key was used for another request
+├── AccessError
+│   ├── Unauthenticated        401
+│   ├── Forbidden              403
+│   └── RateLimited            429
+├── ConflictError              409  the world has moved on
+│   ├── IllegalMove                 a status machine refuses
+│   ├── LeaseLost                   a newer fence holds the run
+│   ├── TokenTaken                  the start token is gone: the command must not start
+│   ├── TargetBusy                  another effect holds the target, or it cools down
+│   └── ApprovalError
+│       ├── ApprovalMismatch        the effect is not the one that was approved
+│       ├── ApprovalExpired         the question has ended
+│       ├── ApprovalUsed            an approval works once
+│       └── ApprovalDecided         somebody decided otherwise before
+├── ExecutionError             the command could not be run
+│   └── SandboxUnavailable     no backend is strong enough for this command
+└── UnavailableError           503
+    ├── StoreUnavailable            the store cannot write (disk full, locked, gone)
+    ├── FolderInUse                 another server owns the data folder
+    ├── PolicyUnloadable            the policy does not load, so nothing may start
+    ├── ConfigurationError          a setting is wrong
+    └── Disabled                    switched off by a person
 """
 
 from __future__ import annotations

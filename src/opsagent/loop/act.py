@@ -21,7 +21,7 @@ from opsagent.errors import (
     TargetBusy,
 )
 from opsagent.loop.drive import Drive
-from opsagent.loop.looking import interrupted, look, perform
+from opsagent.loop.looking import interrupted, look, perform, traced
 from opsagent.loop.orient import spend
 from opsagent.ports.executor import Trace, Traced
 from opsagent.ports.stores import EffectClaim
@@ -164,8 +164,7 @@ async def _conclude(drive: Drive, claimed: Step, trace: Trace) -> None:
 
 async def _recover(drive: Drive, step: Step, connection: Connection) -> None:
     """An earlier worker claimed it and is gone. A launcher that still runs it properly may finish, unless cancelled."""
-    patience = 0.0 if await drive.cancelled() else step.command.timeout_s
-    trace = await drive.kit.execute.trace(step, connection, patience_s=patience)
+    trace = await traced(drive, step, connection)
     ended = trace.outcome is not None and trace.outcome.cancelled and not await drive.cancelled()
     if step.is_read and ended:
         trace = Trace(traced=Traced.UNKNOWN)

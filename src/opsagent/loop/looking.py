@@ -65,6 +65,24 @@ async def perform(drive: Drive, step: Step, connection: Connection, *, stdin: by
     return Trace(traced=Traced.FINISHED if outcome.known else Traced.UNKNOWN, outcome=outcome)
 
 
+async def traced(drive: Drive, step: Step, connection: Connection) -> Trace:
+    """What became of an attempt an earlier worker claimed: a launcher that still runs it properly may finish.
+
+    Unless somebody cancels, which ends it. UnavailableError when it cannot be told now.
+    """
+    patience = step.command.timeout_s
+    task = asyncio.ensure_future(drive.kit.execute.trace(step, connection, patience_s=patience))
+    try:
+        while not (await asyncio.wait({task}, timeout=drive.kit.limits.watch_s))[0]:
+            if await _must_stop(drive, step):
+                task.cancel()
+                await asyncio.wait({task})
+                return await drive.kit.execute.trace(step, connection)
+        return task.result()
+    finally:
+        task.cancel()
+
+
 def interrupted(step: Step, now: float, *, known: bool = True) -> Outcome:
     """The outcome of an attempt that left none."""
     return Outcome(

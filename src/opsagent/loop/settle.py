@@ -15,7 +15,7 @@ from opsagent.domain.step import Step, StepStatus
 from opsagent.errors import Disabled, ExecutionError, IllegalMove, InputError, NotFound, TargetBusy, UnavailableError
 from opsagent.loop.act import wait
 from opsagent.loop.drive import Drive
-from opsagent.loop.looking import judged, look, measure, perform
+from opsagent.loop.looking import judged, look, measure, perform, traced
 from opsagent.loop.orient import measurement, spend
 from opsagent.ports.executor import Trace, Traced
 from opsagent.ports.reasoner import Summary
@@ -232,9 +232,7 @@ async def _compare(drive: Drive, reversal: Reversal, content: bytes) -> str:
 async def _end_interrupted(drive: Drive) -> None:
     """An undo an earlier worker began: its token says what became of it; what cannot be told stays unknown."""
     for step in [one for one in drive.steps if one.undo_of and one.status is StepStatus.CLAIMED]:
-        connection = await drive.connection()
-        trace = await drive.kit.execute.trace(step, connection, patience_s=step.command.timeout_s)
-        await _undo_ended(drive, step, trace)
+        await _undo_ended(drive, step, await traced(drive, step, await drive.connection()))
 
 
 async def _escalate(drive: Drive, reason: str) -> None:

@@ -215,13 +215,14 @@ class Worker:
         return step.move(StepStatus.NOT_HAPPENED if trace.traced is Traced.NEVER_STARTED else StepStatus.FAILED, now)
 
     async def _failed(self, drive: Drive, error: Exception) -> None:
-        """Lead the run to an end with a reason; but first what a claimed effect became is found out where it is."""
+        """Lead the run to an end with a reason; what may pass, or is not known of a claimed effect, is waited for."""
         message = (
             error.message if isinstance(error, OpsAgentError) else f"An error inside OpsAgent: {type(error).__name__}."
         )
         now = self.kit.clock.now()
         word = drive.event(EventType.ERROR, drive.run.next_node, message)
-        if any(step.status is StepStatus.CLAIMED and not step.is_read for step in drive.steps):
+        later = isinstance(error, UnavailableError) and error.retryable
+        if later or any(step.status is StepStatus.CLAIMED and not step.is_read for step in drive.steps):
             waiting = drive.run.wait(now, until=now + self.kit.limits.busy_s, why=message)
             await drive.save(waiting, events=(word,) if drive.run.waiting != message else ())
             drive.parked = True
