@@ -129,6 +129,7 @@ class _Clean:
         self._redact = redact
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event.pop("color_message", None)  # uvicorn says each line twice, once for coloured terminals
         return {self._text(str(name)): self._named(str(name), value) for name, value in event.items()}
 
     def _named(self, name: str, value: object) -> object:
