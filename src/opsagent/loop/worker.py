@@ -187,7 +187,7 @@ class Worker:
 
     async def _beat(self, drive: Drive, working: asyncio.Task[None]) -> None:
         while True:
-            await asyncio.sleep(self.config.lease_s / 3)
+            await self.kit.clock.sleep(self.config.lease_s / 3)
             try:
                 drive.lease = await self.kit.stores.runs.renew(drive.lease, self.config.lease_s)
             except LeaseLost:

@@ -61,6 +61,16 @@ def first_broken(key: bytes, entries: Iterable[AuditEntry], *, after: AuditEntry
     return None
 
 
+# Where a connection remembers the last entries of the transaction it is in: whoever begins one, or takes a part of it
+# back, forgets them with `forget_heads`. In between nobody else can append: SQLite has one writer, a server a row lock.
+HEADS = "opsagent.audit.heads"
+
+
+def forget_heads(connection: Connection) -> None:
+    """What was appended before may not be there any more; look again."""
+    connection.info.pop(HEADS, None)
+
+
 class Chain:
     """Writes sealed entries inside the transaction of what they record. `read_key` is called once, at the first."""
 
@@ -73,7 +83,7 @@ class Chain:
 
     def append(self, connection: Connection, entries: Sequence[AuditEntry]) -> None:
         """Number, seal and store, per tenant. InputError for text that cannot be kept."""
-        heads: dict[str, tuple[int, str]] = {}
+        heads: dict[str, tuple[int, str]] = connection.info.setdefault(HEADS, {})
         rows = []
         for entry in entries:
             sequence, previous = heads.get(entry.tenant) or _head(connection, entry.tenant)

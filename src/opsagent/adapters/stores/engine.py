@@ -52,4 +52,5 @@ def savepoint(connection: Connection, name: str) -> Iterator[None]:
         # When the database has given up the whole transaction (a full disk) this fails too, and so does the write.
         if not whole:
             connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {name}")
+        connection.info.clear()  # what was remembered of this transaction may be what was taken back
         connection.exec_driver_sql(f"RELEASE SAVEPOINT {name}")

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from opsagent.adapters.failpoints import Failpoints
+from opsagent.adapters.stores.chain import forget_heads
 from opsagent.adapters.stores.engine import Work
 from opsagent.adapters.stores.failures import explained
 from opsagent.errors import StoreUnavailable
@@ -136,6 +137,7 @@ class GroupCommit:
             self._check()
         self._hit(batch, "before_begin")
         with connection.begin():
+            forget_heads(connection)
             self._hit(batch, "after_begin")
             for job in batch:
                 self._attempt(job, connection)
@@ -152,6 +154,7 @@ class GroupCommit:
             if not driver.in_transaction:
                 raise  # SQLite gave up everything (disk full, I/O error), so nobody may hear of success
             driver.execute("ROLLBACK TO job")
+            forget_heads(connection)
             job.error = explained(error)
         driver.execute("RELEASE job")
 
