@@ -52,7 +52,7 @@ async def test_every_refusal_says_why_in_words(verdicts):
     commands = lines("not_reads.txt", held_out=False)
     for command, one in zip(commands, await verdicts(commands), strict=True):
         assert one.reason.endswith("."), command
-        assert len(one.reason) > 20, command
+        assert len(one.reason.split()) >= 3, command
         assert one.rule, command
 
 
