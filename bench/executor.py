@@ -64,7 +64,7 @@ async def plain() -> None:
     await process.wait()
 
 
-async def main(folder: Path) -> None:
+async def measured(folder: Path) -> None:
     numbers = itertools.count()
     print(f"user {os.geteuid()}, {os.cpu_count()} processors")
     await measure("bash alone", plain)
@@ -88,7 +88,11 @@ async def main(folder: Path) -> None:
             await measure(f"{force} {reach}", once)
 
 
-if __name__ == "__main__":
+def main() -> None:
     with tempfile.TemporaryDirectory(prefix="opsagent-bench-") as made:
         Path(made).chmod(0o755)  # commands run as another user where this is root
-        asyncio.run(main(Path(made)))
+        asyncio.run(measured(Path(made)))
+
+
+if __name__ == "__main__":
+    main()

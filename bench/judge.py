@@ -87,7 +87,7 @@ async def speed(tables: Tables) -> None:
     )
 
 
-async def main() -> None:
+async def measured() -> None:
     start = time.perf_counter()
     policy, tables = load_policy()
     print(f"policy: {len(tables.commands)} commands loaded in {(time.perf_counter() - start) * 1000:.0f} ms")
@@ -95,5 +95,9 @@ async def main() -> None:
     await speed(tables)
 
 
+def main() -> None:
+    asyncio.run(measured())
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -17,7 +17,7 @@ from opsagent.adapters.knowledge.pack import shipped
 QUERIES = Path(__file__).parent / "data" / "runbook_queries.tsv"
 
 
-async def main() -> None:
+async def measured() -> None:
     index = Fts5Index(None)
     await index.refresh("bench", 1, shipped())
     rows = [line.split("\t") for line in QUERIES.read_text().splitlines() if line]
@@ -54,5 +54,9 @@ async def measure(index: Fts5Index, name: str, rows: list[list[str]]) -> None:
     )
 
 
+def main() -> None:
+    asyncio.run(measured())
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()
