@@ -8,6 +8,7 @@ from opsagent.domain.command import Reach
 from opsagent.domain.connection import Connection
 from opsagent.domain.event import AuditEntry, EventType, RunEvent
 from opsagent.domain.expectation import capture
+from opsagent.domain.manifest import Decision
 from opsagent.domain.outcome import Outcome
 from opsagent.domain.run import Node, RunStatus
 from opsagent.domain.step import Saved, Step, StepStatus
@@ -25,6 +26,8 @@ from opsagent.loop.looking import interrupted, look, perform, traced
 from opsagent.loop.orient import spend
 from opsagent.ports.executor import Trace, Traced
 from opsagent.ports.stores import EffectClaim
+
+MAX_ATTEMPTS = 3  # of a command that never came to an end of its own
 
 
 async def tools(drive: Drive) -> None:
@@ -60,7 +63,8 @@ async def reflect(drive: Drive) -> None:
     elif reflection.next == "revise":
         run = drive.go(Node.REVISE, reason=reflection.reason)
     else:
-        run = drive.go(drive.after_effects(), reason=reflection.reason)
+        # Whether it was a failure is decided by verify, if the world may differ; else it was.
+        run = drive.go(drive.after_effects(), reason=reflection.reason, outcome=RunStatus.FAILED)
     await drive.save(
         spend(run, usage), events=(drive.event(EventType.REFLECTION, Node.REFLECT, reflection.reason, step=step),)
     )
@@ -77,19 +81,34 @@ async def revise(drive: Drive) -> None:
 
 async def _start(drive: Drive, step: Step, connection: Connection) -> None:
     async with drive.kit.slot(step.tenant, connection.name):
-        if step.command.keeps and not step.saved:
-            try:
-                step = replace(step, saved=await _kept(drive, step, connection))
-            except (ExecutionError, ConfigurationError) as error:
-                await _give_up(drive, step, f"Not run, since what it changes cannot be kept first: {error.message}")
-                return
         claimed = await _claim(drive, step, connection)
+        if claimed is not None and claimed.command.keeps:  # only now is the target ours, and nobody else changes it
+            claimed = await _keep(drive, claimed, connection)
         if claimed is not None:
             await _conclude(drive, claimed, await perform(drive, claimed, connection))
 
 
+async def _keep(drive: Drive, claimed: Step, connection: Connection) -> Step | None:
+    """The claimed step with what it will change kept; None when that failed, and then it never starts."""
+    try:
+        kept = replace(claimed, saved=await _kept(drive, claimed, connection))
+    except (ExecutionError, ConfigurationError) as error:
+        await drive.kit.execute.trace(claimed, connection)  # takes the start token
+        gone = claimed.move(StepStatus.NOT_HAPPENED, drive.kit.clock.now())
+        await drive.save(drive.run, steps=(gone,), release_target=gone.id)
+        await _give_up(drive, gone, f"Not run, since what it changes cannot be kept first: {error.message}")
+        return None
+    await drive.save(drive.run, steps=(kept,))
+    return kept
+
+
 async def _claim(drive: Drive, step: Step, connection: Connection) -> Step | None:
     """Store the claim before the effect; None when it may not start now, and then where that leads is stored."""
+    verdict = step.verdict
+    unasked = verdict is not None and verdict.decision is Decision.ASK and not step.approval_id
+    if verdict is None or verdict.decision is Decision.DENY or unasked:
+        await drive.save(drive.go(Node.GUARD))
+        return None
     now = drive.kit.clock.now()
     claimed = replace(step.move(StepStatus.CLAIMED, now), claimed_at=now)
     used = tuple(sorted({*drive.run.tools_used, step.command.executor}))
@@ -117,18 +136,22 @@ async def _claim(drive: Drive, step: Step, connection: Connection) -> Step | Non
 
 def _effect_claim(drive: Drive, step: Step, connection: Connection) -> EffectClaim:
     limits = drive.kit.limits
-    # A run's own scratch folder is nobody else's target.
     scratch = connection.reach is Reach.SANDBOX
     return EffectClaim(
         step_id=step.id,
         attempt=step.attempt,
-        target=f"{connection.id}:{step.run_id}" if scratch else connection.id,
+        target=effect_target(step, connection),
         digest=step.digest,
         approval_id=step.approval_id,
         # The steps of one repair belong together: only the first waits for the target to cool down.
         cooldown_s=0.0 if drive.run.had_effect else limits.cooldown_s,
         per_hour=0 if scratch else limits.per_hour,
     )
+
+
+def effect_target(step: Step, connection: Connection) -> str:
+    """What only one effect at a time may change; a run's own scratch folder is nobody else's target."""
+    return f"{connection.id}:{step.run_id}" if connection.reach is Reach.SANDBOX else connection.id
 
 
 async def wait(drive: Drive, error: TargetBusy | Disabled, node: Node) -> None:
@@ -148,7 +171,12 @@ async def wait(drive: Drive, error: TargetBusy | Disabled, node: Node) -> None:
 async def _conclude(drive: Drive, claimed: Step, trace: Trace) -> None:
     """Write down how a claimed attempt ended, whoever ran it."""
     now = drive.kit.clock.now()
-    if trace.traced is Traced.NEVER_STARTED:
+    last = claimed.attempt >= max(MAX_ATTEMPTS, claimed.retries + 1)
+    if trace.traced is Traced.NEVER_STARTED and last:
+        gone = claimed.move(StepStatus.NOT_HAPPENED, now)
+        await drive.save(drive.run, steps=(gone,), release_target=gone.id)
+        await _give_up(drive, gone, f"It could not be started in {claimed.attempt} attempts.")
+    elif trace.traced is Traced.NEVER_STARTED:
         gone = claimed.move(StepStatus.NOT_HAPPENED, now)
         entry = drive.audit("step.not_happened", gone, by="start token")
         await _propose_again(drive, gone, "It never started, and never will.", audit=entry)
@@ -157,6 +185,10 @@ async def _conclude(drive: Drive, claimed: Step, trace: Trace) -> None:
     elif claimed.is_read:
         lost = replace(trace.outcome or interrupted(claimed, now), changed=False)
         failed = replace(claimed.move(StepStatus.FAILED, now), outcome=lost)
+        if last:
+            said = f"It was interrupted in each of {claimed.attempt} attempts."
+            await drive.save(drive.go(Node.REFLECT), steps=(failed,), events=(_result(drive, failed, said),))
+            return
         await _propose_again(drive, failed, "It was interrupted; it changes nothing, so it is run again.")
     else:
         await _unknown(drive, claimed, trace.outcome or interrupted(claimed, now, known=False))
@@ -255,6 +287,8 @@ async def _find_out(drive: Drive, step: Step, connection: Connection) -> None:
         audit=(drive.audit(f"step.{answer.value}", resolved, by="probe"),),
         events=(drive.event(EventType.REFLECTION, Node.TOOLS, said, step=resolved),),
     )
+    # A person may have answered while the probe ran; then that stands, in the store and so here.
+    drive.steps = list(await drive.kit.stores.journal.steps(drive.run.tenant, drive.run.id))
 
 
 async def _probed(drive: Drive, step: Step, connection: Connection) -> StepStatus | None:
@@ -295,13 +329,22 @@ async def _give_up(drive: Drive, step: Step, reason: str) -> None:
     steps = []
     if step.status in (StepStatus.PROPOSED, StepStatus.AWAITING_APPROVAL):
         steps.append(step.move(StepStatus.SKIPPED, drive.kit.clock.now()))
+    if step.status is StepStatus.CLAIMED:
+        steps.append(lost_track(step, drive.kit.clock.now()))
     status = RunStatus.CANCELLED if await drive.cancelled() else RunStatus.FAILED
     await drive.save(
-        drive.go(drive.after_effects(), outcome=status, reason=reason),
+        drive.go(drive.after_effects(), outcome=status, reason=reason, had_effect=drive.touched()),
         steps=steps,
         events=(drive.event(EventType.ERROR, Node.TOOLS, reason, step=step),),
         audit=(drive.audit("step.given_up", step, reason=reason),),
     )
+
+
+def lost_track(step: Step, now: float) -> Step:
+    """A claimed step nothing can be found out about any more: an effect is unknown, and a person may resolve it."""
+    if step.is_read:
+        return replace(step.move(StepStatus.FAILED, now), outcome=interrupted(step, now))
+    return replace(step.move(StepStatus.UNKNOWN, now), outcome=interrupted(step, now, known=False))
 
 
 async def _kept(drive: Drive, step: Step, connection: Connection) -> dict[str, Saved]:

@@ -83,7 +83,8 @@ async def guard(drive: Drive) -> None:  # noqa: PLR0911 - one return per answer
     try:
         fresh = await judged(drive, await _rendered(drive, step, connection), connection)
     except InputError as error:
-        await refuse(drive, step, error.message)
+        asked = await drive.kit.stores.approvals.of_run(drive.run.tenant, drive.run.id)
+        await refuse(drive, step, error.message, approvals=[gone for one in asked for gone in _withdrawn(one)])
         return
     if step.approval_id:
         await _answered(drive, step, fresh, connection)
@@ -120,9 +121,15 @@ async def refuse(drive: Drive, step: Step, reason: str, *, approvals: Sequence[A
     )
 
 
-async def _answered(drive: Drive, step: Step, fresh: Step, connection: Connection) -> None:
+async def _answered(  # noqa: PLR0911 - one return per answer
+    drive: Drive, step: Step, fresh: Step, connection: Connection
+) -> None:
     approval = await drive.kit.stores.approvals.get(drive.run.tenant, step.approval_id)
     now = drive.kit.clock.now()
+    verdict = _verdict(fresh)
+    if verdict.decision is Decision.DENY:  # stands above any approval, also one given before
+        await refuse(drive, fresh, f"Denied by rule {verdict.rule}: {verdict.reason}", approvals=_withdrawn(approval))
+        return
     if approval.status is ApprovalStatus.REFUSED:
         said = f"{approval.decided_by} refused it" + (f": {approval.notes}" if approval.notes else ".")
         await refuse(drive, step, said)
@@ -164,7 +171,7 @@ async def _ask(
         events.append(drive.event(EventType.APPROVAL, Node.GUARD, changed, step=waiting))
     events.append(drive.event(EventType.APPROVAL, Node.GUARD, f"Waiting for a person: {verdict.reason}", step=waiting))
     await drive.save(
-        drive.go(Node.GUARD).park(now, until=approval.expires_at),
+        drive.go(Node.GUARD, waiting="").park(now, until=approval.expires_at),
         steps=(waiting,),
         approvals=(*withdrawn, approval),
         events=events,
@@ -175,9 +182,7 @@ async def _ask(
 
 async def _ask_again(drive: Drive, fresh: Step, approval: Approval, connection: Connection) -> None:
     """Something that shapes the effect has changed: it is a new attempt, judged and asked anew."""
-    gone = (
-        () if approval.status is not ApprovalStatus.PENDING else (replace(approval, status=ApprovalStatus.WITHDRAWN),)
-    )
+    gone = _withdrawn(approval)
     anew = await judged(drive, replace(fresh, approval_id="", attempt=fresh.attempt + 1), connection)
     verdict = _verdict(anew)
     if verdict.decision is Decision.DENY:
@@ -213,7 +218,7 @@ async def _healed(drive: Drive, step: Step) -> bool:
     """Measure the opening condition once more before an effect; healthy means there is nothing left to do."""
     runbook = await drive.runbook()
     check = runbook.measure_for(drive.run.alert) if runbook and step.phase is Phase.MITIGATION else None
-    if check is None:
+    if check is None or not drive.same_target(await drive.connection()):
         return False
     reading = await measure(drive, check, phase=Phase.TRIAGE)
     if not reading.healthy:
@@ -283,6 +288,11 @@ async def _end(drive: Drive, status: RunStatus, reason: str) -> None:
     await drive.save(
         run, steps=steps, approvals=withdrawn, events=(drive.event(EventType.EXECUTION, Node.GENERATE, reason),)
     )
+
+
+def _withdrawn(approval: Approval) -> tuple[Approval, ...]:
+    pending = approval.status is ApprovalStatus.PENDING
+    return (replace(approval, status=ApprovalStatus.WITHDRAWN),) if pending else ()
 
 
 def _verdict(step: Step) -> Verdict:

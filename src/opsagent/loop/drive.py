@@ -13,9 +13,9 @@ from opsagent.domain.notice import Notice
 from opsagent.domain.render import Values
 from opsagent.domain.run import Node, Run
 from opsagent.domain.runbook import Runbook
-from opsagent.domain.step import Step
+from opsagent.domain.step import Step, StepStatus
 from opsagent.domain.ticket import Ticket
-from opsagent.errors import NotFound
+from opsagent.errors import LeaseLost, NotFound
 from opsagent.loop.limits import Limits
 from opsagent.ports.artifacts import ArtifactStore
 from opsagent.ports.clock import Clock
@@ -28,6 +28,8 @@ from opsagent.stages.execute import Execute
 from opsagent.stages.find_runbook import FindRunbook
 from opsagent.stages.judge import Judge
 from opsagent.stages.propose import Propose
+
+MEASURE = "measure"  # the name of each sample of a condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,11 @@ class Drive:
             release_target=release_target,
             measured=measured,
         )
-        self.run = await self.kit.stores.runs.save(self.lease, change)
+        try:
+            self.run = await self.kit.stores.runs.save(self.lease, change)
+        except LeaseLost:
+            self.lost = True
+            raise
         for step in steps:
             self._hold(step)
         self.kit.live.changed(run.tenant, run.id)
@@ -202,10 +208,22 @@ class Drive:
             candidates=candidates,
         )
 
+    def same_target(self, connection: Connection) -> bool:
+        """Whether all that was measured or changed so far was what the connection names now."""
+        touched = [step for step in self.steps if step.may_have_had_effect or (step.is_read and step.name == MEASURE)]
+        return all(
+            (step.command.connection_id, step.command.connection_version) == (connection.id, connection.version)
+            for step in touched
+        )
+
     async def cancelled(self) -> bool:
         """Whether a person asked to stop."""
         return await self.kit.stores.control.cancel_requested(self.run.tenant, self.run.id)
 
     def after_effects(self) -> Node:
         """Where a run goes that will do nothing more: through verify if the world may have changed."""
-        return Node.VERIFY if self.run.had_effect else Node.FINAL
+        return Node.VERIFY if self.touched() else Node.FINAL
+
+    def touched(self) -> bool:
+        """Whether the world may differ because of this run, or did until it was taken back."""
+        return any(step.may_have_had_effect or step.status is StepStatus.UNDONE for step in self.steps)

@@ -13,7 +13,7 @@ from opsagent.domain.reading import Reading
 from opsagent.domain.runbook import Check, Phase
 from opsagent.domain.step import Step, StepStatus
 from opsagent.errors import ExecutionError, InputError, NotFound, TokenTaken, UnavailableError
-from opsagent.loop.drive import Drive
+from opsagent.loop.drive import MEASURE, Drive
 from opsagent.ports.executor import Trace, Traced
 from opsagent.stages.ask import digest_of
 
@@ -79,6 +79,9 @@ async def traced(drive: Drive, step: Step, connection: Connection) -> Trace:
                 await asyncio.wait({task})
                 return await drive.kit.execute.trace(step, connection)
         return task.result()
+    except ExecutionError as error:  # nothing here executes such commands any more
+        log.warning("step %s: what became of it cannot be told: %s", step.id, error.message)
+        return Trace(traced=Traced.UNKNOWN)
     finally:
         task.cancel()
 
@@ -170,9 +173,7 @@ async def _sample(drive: Drive, check: Check, phase: Phase) -> Step | Reading:
     try:
         connection = await drive.connection()
         values = await drive.values(connection)
-        proposed = drive.kit.propose.check(
-            drive.run, check, connection, drive.steps, values, phase=phase, name="measure"
-        )
+        proposed = drive.kit.propose.check(drive.run, check, connection, drive.steps, values, phase=phase, name=MEASURE)
     except (InputError, NotFound) as error:
         return Reading(healthy=None, text=f"The condition could not be measured: {error.message}")
     step = await look(drive, proposed)

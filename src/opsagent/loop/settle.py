@@ -13,7 +13,7 @@ from opsagent.domain.run import Node, Run, RunStatus, Verified
 from opsagent.domain.runbook import Phase, Runbook
 from opsagent.domain.step import Step, StepStatus
 from opsagent.errors import Disabled, ExecutionError, IllegalMove, InputError, NotFound, TargetBusy, UnavailableError
-from opsagent.loop.act import wait
+from opsagent.loop.act import effect_target, wait
 from opsagent.loop.drive import Drive
 from opsagent.loop.looking import judged, look, measure, perform, traced
 from opsagent.loop.orient import measurement, spend
@@ -42,6 +42,7 @@ async def verify(drive: Drive) -> None:
     if runbook is not None and not repointed and (reading is None or reading.healthy is not False):
         own, missing = await _own_checks(drive, runbook)
     finding = conclude(reading, own, missing=missing)
+    cancelled = cancelled or await drive.cancelled()
     run = drive.run
     outcome = _outcome(run, finding.verified, cancelled=cancelled)
     takes_back = finding.verified is Verified.NO and outcome is not RunStatus.CANCELLED and bool(to_undo(drive.steps))
@@ -62,6 +63,10 @@ async def undo(drive: Drive) -> None:
     if open_ends:
         await _escalate(drive, f"Nothing more was taken back: what became of step {open_ends[0].number} is not known.")
         return
+    tried = [step for step in drive.steps if step.undo_of and step.status is StepStatus.FAILED]
+    if any(step.may_have_had_effect for step in tried):
+        await _escalate(drive, f"Nothing more was taken back: {tried[0].name} had failed.")
+        return
     done: list[str] = []
     for step in to_undo(drive.steps):
         if not step.command.undo:
@@ -74,6 +79,9 @@ async def undo(drive: Drive) -> None:
             if failure:
                 await _escalate(drive, f"Undo of {step.name} stopped: {failure}")
                 return
+        if step.command.undo == RESTORE and (failure := await _differs(drive, step)):
+            await _escalate(drive, f"Undo of {step.name} stopped: {failure}")
+            return
         undone = step.move(StepStatus.UNDONE, drive.kit.clock.now())
         await drive.save(drive.run, steps=(undone,), audit=(drive.audit("step.undone", undone),))
         done.append(f"{step.name} was undone")
@@ -118,13 +126,12 @@ def _outcome(run: Run, verified: Verified, *, cancelled: bool) -> RunStatus:
 
 async def _repointed(drive: Drive) -> str:
     """Why measuring now would say nothing about what was changed; empty when it would."""
-    changed = [step for step in drive.steps if step.may_have_had_effect]
     try:
         connection = await drive.connection()
     except NotFound as error:
         return error.message
-    if changed and changed[-1].command.connection_version != connection.version:
-        return f"{connection.name} was registered anew since it was changed; it now names another target."
+    if not drive.same_target(connection):
+        return f"{connection.name} was registered anew meanwhile; it now names another target."
     return ""
 
 
@@ -178,14 +185,14 @@ async def _take_back(drive: Drive, reversal: Reversal) -> str:
     if step.verdict.decision is Decision.ASK and not reversal.step.approval_id:
         return "nobody has approved it"
     async with drive.kit.slot(step.tenant, connection.name):
-        failure = await _run_undo(drive, step, connection, content)
-    return failure or (await _compare(drive, reversal, content) if content is not None else "")
+        return await _run_undo(drive, step, connection, content)
 
 
 async def _run_undo(drive: Drive, step: Step, connection: Connection, content: bytes | None) -> str:
     now = drive.kit.clock.now()
     claimed = replace(step.move(StepStatus.CLAIMED, now), claimed_at=now)
-    claim = EffectClaim(step_id=step.id, attempt=step.attempt, target=connection.id, digest=step.digest)
+    target = effect_target(step, connection)
+    claim = EffectClaim(step_id=step.id, attempt=step.attempt, target=target, digest=step.digest)
     try:
         await drive.save(
             drive.run,
@@ -196,7 +203,7 @@ async def _run_undo(drive: Drive, step: Step, connection: Connection, content: b
         )
     except (TargetBusy, Disabled) as error:
         await wait(drive, error, Node.UNDO)
-        return ""
+        return "" if drive.parked else "a person cancelled it"
     trace = await perform(drive, claimed, connection, stdin=content)
     return await _undo_ended(drive, claimed, trace)
 
@@ -221,23 +228,34 @@ async def _undo_ended(drive: Drive, claimed: Step, trace: Trace) -> str:
     return "" if ended.status is StepStatus.SUCCEEDED else reason
 
 
-async def _compare(drive: Drive, reversal: Reversal, content: bytes) -> str:
-    try:
-        held = await drive.kit.execute.keep(reversal.step, await drive.connection(), reversal.path)
-    except ExecutionError as error:
-        return error.message
-    return "" if held.content == content else f"{reversal.path} is not what it was before"
+async def _differs(drive: Drive, step: Step) -> str:
+    """Which restored path is not what it was before, whoever restored it; empty when all are."""
+    connection = await drive.connection()
+    for path, saved in step.saved.items():
+        content = await drive.kit.artifacts.get(drive.run.tenant, saved.artifact) if saved.artifact else None
+        try:
+            held = await drive.kit.execute.keep(step, connection, path)
+        except ExecutionError as error:
+            return error.message
+        if held.content != content:
+            return f"{path} is not what it was before"
+    return ""
 
 
 async def _end_interrupted(drive: Drive) -> None:
     """An undo an earlier worker began: its token says what became of it; what cannot be told stays unknown."""
     for step in [one for one in drive.steps if one.undo_of and one.status is StepStatus.CLAIMED]:
-        await _undo_ended(drive, step, await traced(drive, step, await drive.connection()))
+        try:
+            trace = await traced(drive, step, await drive.connection())
+        except NotFound:
+            trace = Trace(traced=Traced.UNKNOWN)
+        await _undo_ended(drive, step, trace)
 
 
 async def _escalate(drive: Drive, reason: str) -> None:
+    status = RunStatus.CANCELLED if await drive.cancelled() else RunStatus.FAILED
     await drive.save(
-        drive.go(Node.FINAL, outcome=RunStatus.FAILED, reason=reason),
+        drive.go(Node.FINAL, outcome=status, reason=reason),
         events=(drive.event(EventType.ERROR, Node.UNDO, reason),),
         audit=(drive.audit("undo.stopped", reason=reason),),
     )

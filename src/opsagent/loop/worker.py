@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from opsagent.domain.event import EventType
 from opsagent.domain.run import Node, Run, RunStatus
 from opsagent.domain.step import Step, StepStatus
 from opsagent.errors import LeaseLost, NotFound, OpsAgentError, StoreUnavailable, UnavailableError
+from opsagent.loop.act import lost_track
 from opsagent.loop.drive import Drive, Kit
 from opsagent.loop.graph import Loop, build_loop, step_cycle
 from opsagent.loop.pressure import Pressure
@@ -178,7 +180,8 @@ class Worker:
             raise
         except Exception as error:  # the edge of the worker: whatever it is, the run ends with a reason
             log.exception("run %s failed in %s", drive.run.id, drive.run.next_node)
-            await self._failed(drive, error)
+            with contextlib.suppress(LeaseLost):
+                await self._failed(drive, error)
 
     async def _built(self) -> Loop:
         if self._loop is None:
@@ -221,12 +224,15 @@ class Worker:
         )
         now = self.kit.clock.now()
         word = drive.event(EventType.ERROR, drive.run.next_node, message)
-        later = isinstance(error, UnavailableError) and error.retryable
-        if later or any(step.status is StepStatus.CLAIMED and not step.is_read for step in drive.steps):
+        if isinstance(error, UnavailableError) and error.retryable and not await drive.cancelled():
             waiting = drive.run.wait(now, until=now + self.kit.limits.busy_s, why=message)
             await drive.save(waiting, events=(word,) if drive.run.waiting != message else ())
             drive.parked = True
             return
+        held = [lost_track(step, now) for step in drive.steps if step.status is StepStatus.CLAIMED]
+        if held:
+            entries = [drive.audit(f"step.{step.status.value}", step, reason=message) for step in held]
+            await drive.save(drive.run.begin(now), steps=held, audit=entries)
         run = drive.go(Node.FINAL, outcome=RunStatus.FAILED, reason=message)
         if drive.run.next_node is Node.FINAL:
             closed = self.kit.close(run, None, summary=message)

@@ -153,13 +153,14 @@ def _step_row(step: Step) -> dict[str, Any]:
 
 
 def _save_steps(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert or overwrite, except that a worker's stale `unknown` never takes back what a person has resolved."""
+    """Insert or overwrite, except that a worker never takes back what a person or a probe has resolved before."""
     upsert(connection, steps, rows, only_if=_not_resolved)
 
 
 def _not_resolved(new: Any) -> Any:
     resolved = or_(*[steps.c.status == status for status in _RESOLVED])  # IN does not go with several rows at once
-    return and_(steps.c.run_id == new.run_id, not_(and_(resolved, new.status == StepStatus.UNKNOWN.value)))
+    fits = or_(steps.c.status == new.status, new.status == StepStatus.UNDONE.value)
+    return and_(steps.c.run_id == new.run_id, or_(not_(resolved), fits))
 
 
 def store_step(connection: Connection, step: Step) -> None:
