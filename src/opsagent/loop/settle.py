@@ -72,14 +72,14 @@ async def undo(drive: Drive) -> None:
         if not step.command.undo:
             done.append(f"{step.name} has no undo")
             continue
-        for reversal in reversals(step, drive.steps, restore=step.command.undo == RESTORE):
+        for reversal in reversals(step, drive.steps, restore=_restores(step)):
             failure = await _take_back(drive, reversal)
             if drive.parked:
                 return
             if failure:
                 await _escalate(drive, f"Undo of {step.name} stopped: {failure}")
                 return
-        if step.command.undo == RESTORE and (failure := await _differs(drive, step)):
+        if _restores(step) and (failure := await _differs(drive, step)):
             await _escalate(drive, f"Undo of {step.name} stopped: {failure}")
             return
         undone = step.move(StepStatus.UNDONE, drive.kit.clock.now())
@@ -226,6 +226,11 @@ async def _undo_ended(drive: Drive, claimed: Step, trace: Trace) -> str:
         events=(drive.event(EventType.TOOL_RESULT, Node.UNDO, reason, step=ended, output=output),),
     )
     return "" if ended.status is StepStatus.SUCCEEDED else reason
+
+
+def _restores(step: Step) -> bool:
+    """Whether its undo writes back what was kept; words of a declared undo that read like it are a command."""
+    return step.command.undo == RESTORE and bool(step.command.keeps)
 
 
 async def _differs(drive: Drive, step: Step) -> str:

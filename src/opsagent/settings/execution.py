@@ -16,7 +16,9 @@ class ExecutionSettings(Area):
         "auto", "How commands are held in; auto takes the strongest that works here and says which."
     )
     command_uid: int | None = setting(
-        None, "User id that local commands run under (the server must be root for it); empty keeps the server's.", ge=1
+        None,
+        "User id of sandbox commands where the server is root; empty is nobody (65534). Other servers use their own.",
+        ge=1,
     )
     output_cap_bytes: int = setting(
         256 * 1024, "Most output kept of one command, head and tail; the rest is an artifact.", ge=1024, le=64 * 1024**2
