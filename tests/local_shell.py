@@ -85,7 +85,7 @@ class Bench:
 
     def order(self, text: str, *, proof: Proof = Proof.READ, run_id: str = "", **given: Any) -> Order:
         manifest = Manifest(proof=proof, **given.pop("manifest", {}))
-        secrets = given.pop("secrets", ())
+        login = given.pop("login", None)
         run = run_id or self.run_id
         return Order(
             tenant="acme",
@@ -94,7 +94,7 @@ class Bench:
             command=Command(executor="shell", text=text, connection_id="here", **given),
             manifest=manifest,
             connection=Connection(id="here", tenant="acme", name="here"),
-            secrets=secrets,
+            login=login,
         )
 
     def host(self, text: str, *, proof: Proof = Proof.READ, **given: Any) -> Order:

@@ -25,6 +25,15 @@ class OutsideSpan:
     origin: str
 
 
+@dataclass(frozen=True, slots=True)
+class BoundValue:
+    """The value of a hole that is handed over beside the text; `origin` is empty where people registered it."""
+
+    name: str
+    value: str
+    origin: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """What one executor will execute, rendered; the judge, the person and the executor see this same object.
@@ -32,7 +41,10 @@ class Command:
     `text` is the script, statement or request line. `timeout_s` is in seconds. `environment` holds plain values the
     command may see; secrets travel by `credential` name. `files` maps each file it executes to its SHA-256. `keeps`
     lists the paths whose content is kept before the effect. `stdin_artifact` is the hash of kept bytes it reads,
-    instead of `stdin`; they are handed over at its start and stand nowhere else.
+    instead of `stdin`; they are handed over at its start and stand nowhere else. `bound` are the values of the
+    `{{holes}}` that stay in a statement: the driver binds them, they never become part of its text. `rows` is how many
+    rows a statement may change (least, most); anything else is rolled back. `actions` are the IAM actions its session
+    is limited to.
     """
 
     executor: str
@@ -54,6 +66,15 @@ class Command:
     undo: str = ""
     keeps: tuple[str, ...] = ()
     outside: tuple[OutsideSpan, ...] = field(default=())
+    bound: tuple[BoundValue, ...] = ()
+    rows: tuple[int, int] | None = None
+    actions: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The text for people: with the values that are bound to it, each with where it came from."""
+        lines = [f"-- {one.name} = {one.value!r}" + (f" ({one.origin})" if one.origin else "") for one in self.bound]
+        return "\n".join([self.text, *lines])
 
 
 def digest(command: Command, *, tenant: str, run_id: str, step_id: str, attempt: int) -> str:
@@ -80,6 +101,9 @@ def digest(command: Command, *, tenant: str, run_id: str, step_id: str, attempt:
         "files": sorted(command.files),
         "writable": sorted(command.writable),
         "undo": [command.undo, list(command.keeps)],
+        "bound": [[one.name, one.value] for one in command.bound],
+        "rows": command.rows,
+        "actions": sorted(command.actions),
     }
     canonical = json.dumps(shape, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

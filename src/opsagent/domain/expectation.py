@@ -22,7 +22,10 @@ def meets(expect: Expect, outcome: Outcome) -> tuple[bool, str]:  # noqa: PLR091
     """Whether an outcome is as expected, and the reason in words for a person."""
     if broken := _never_ended(outcome):
         return False, broken
-    if outcome.exit_code not in expect.exit_codes:
+    if expect.statuses and outcome.status not in expect.statuses:
+        wanted = " or ".join(str(status) for status in expect.statuses)
+        return False, f"status {outcome.status}, expected {wanted}"
+    if not expect.statuses and outcome.exit_code not in expect.exit_codes:
         wanted = " or ".join(str(code) for code in expect.exit_codes)
         return False, f"exit code {outcome.exit_code}, expected {wanted}"
     text, cut = _searchable(outcome)

@@ -37,7 +37,9 @@ class Manifest:
     Paths are as written (not resolved). `contacts` holds hosts, as `host` or `host:port`. `services` holds what a
     supervisor would start or stop, `processes` what a signal would reach. `executes` holds files run as programs or
     scripts. `sensitive` names what must not be read without asking. `reversible` is None where nobody knows.
-    `reasons` says, in words for a person, why the proof is not `read`.
+    `reasons` says, in words for a person, why the proof is not `read`. What is no file has a name of its own kind in
+    the same places: a table is `schema.table`, an address of an API `GET https://host/path`. `actions` are the IAM
+    actions a cloud command needs (`ec2:StopInstances`).
     """
 
     proof: Proof
@@ -51,6 +53,7 @@ class Manifest:
     executes: tuple[str, ...] = ()
     sensitive: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
     privileged: bool = False
     reversible: bool | None = None
     reasons: tuple[str, ...] = ()
@@ -58,9 +61,14 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The policy's answer: the decision, the id of the rule that made it, the reason in words, and the manifest."""
+    """The policy's answer: the decision, the id of the rule that made it, the reason in words, and the manifest.
+
+    `persons` is how many different people must approve; with `four_eyes` none of them is the one who started the run.
+    """
 
     decision: Decision
     rule: str
     reason: str
     manifest: Manifest
+    persons: int = 1
+    four_eyes: bool = False

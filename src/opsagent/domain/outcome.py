@@ -11,7 +11,8 @@ class Outcome:
 
     `exit_code` is None when the command was killed by a signal (`signal`) or never reported. `backend` names the
     sandbox backend that ran it. `artifact` is the hash of the full output where it was cut. `changed` is None when
-    nobody can tell. `known` is False for an effect that was claimed and cannot be told to have happened.
+    nobody can tell. `known` is False for an effect that was claimed and cannot be told to have happened. `status` is
+    the HTTP status of an answer; its exit code is 0 below 400, else 1.
     """
 
     exit_code: int | None
@@ -28,6 +29,7 @@ class Outcome:
     changed: bool | None = None
     known: bool = True
     note: str = ""
+    status: int | None = None
 
     @property
     def duration_s(self) -> float:

@@ -107,7 +107,7 @@ def _asked(manifest: Manifest, connection: Connection, matching: Sequence[Rule])
     """What a person decides although it may be a read."""
     if manifest.sensitive:
         return Decision.ASK, "sensitive", f"It may reveal secrets ({_told(manifest.sensitive, manifest)})."
-    strangers = [host for host in manifest.contacts if not registered(host, connection.hosts)]
+    strangers = [host for host in manifest.contacts if not registered(host, connection.known_hosts)]
     if strangers:
         verb = "is" if len(strangers) == 1 else "are"
         reason = f"It contacts {_list(strangers)}, which {verb} not registered for the connection `{connection.name}`."

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from opsagent.domain.command import OutsideSpan
+from opsagent.domain.command import BoundValue, OutsideSpan
 from opsagent.domain.connection import Connection
 from opsagent.domain.placeholders import holes
 from opsagent.domain.runbook import PLACEHOLDER, Parameter
@@ -23,10 +23,11 @@ CONNECTION_PREFIX = "connection."
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A command text with its values, and which stretches of it came from outside."""
+    """A command text with its values, which stretches of it came from outside, and the values handed over beside it."""
 
     text: str
     outside: tuple[OutsideSpan, ...] = ()
+    bound: tuple[BoundValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

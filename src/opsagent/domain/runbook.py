@@ -41,10 +41,12 @@ class Expect:
     """What a step's outcome must look like to count as ok. All given conditions must hold.
 
     `matches` and `absent` are regexes searched in stdout. `json_path` is a dotted path into JSON stdout
-    (`status.phase`, `items.0.name`) whose value, as text, must equal `equals`.
+    (`status.phase`, `items.0.name`) whose value, as text, must equal `equals`. `statuses` are the HTTP statuses that
+    count as ok, in place of the exit code.
     """
 
     exit_codes: tuple[int, ...] = (0,)
+    statuses: tuple[int, ...] = ()
     matches: str = ""
     absent: str = ""
     json_path: str = ""
@@ -89,7 +91,9 @@ class RunbookStep:
     """One command of a runbook. `name` is unique in the runbook; `line` is where it stands (1-based).
 
     `captures` maps a name to an anchored regex with one group. `save` lists paths kept before the effect.
-    `probe` is a read-only command that tells whether an interrupted effect happened (exit 0: it did).
+    `probe` is a read-only command that tells whether an interrupted effect happened (exit 0: it did). `executor` is the
+    language of the fence; `connection` names another target than the run's. `rows` is how many rows a statement may
+    change (least, most).
     """
 
     name: str
@@ -107,6 +111,7 @@ class RunbookStep:
     probe: str = ""
     save: tuple[str, ...] = ()
     undo: Undo | None = None
+    rows: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +120,8 @@ class Runbook:
 
     One without front matter is `executable=False`: it is found and shown, and never executed by itself.
     `labels` must stand in the alert for the runbook to match. `measures` maps an alert name to the check that
-    measures its condition; `*` serves every alert of the runbook.
+    measures its condition; `*` serves every alert of the runbook. `guard` must hold before and after every step that
+    changes something: a fix that breaks it is stopped and taken back.
     """
 
     id: str
@@ -128,6 +134,7 @@ class Runbook:
     labels: Mapping[str, str] = field(default_factory=dict)
     parameters: tuple[Parameter, ...] = ()
     measures: Mapping[str, Check] = field(default_factory=dict)
+    guard: Check | None = None
     severity: str = ""
     connection: str = ""
     owner: str = ""

@@ -10,6 +10,7 @@ from opsagent.domain.command import Command
 from opsagent.domain.connection import Connection
 from opsagent.domain.manifest import Manifest
 from opsagent.domain.outcome import Outcome
+from opsagent.ports.secrets import Login
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class Order:
     """One attempt to execute: the judged command, its manifest, its target, and the token that makes it unique.
 
     `stdin` are bytes for the command's standard input, in place of `command.stdin`; they go to it alone, never to disk.
+    `login` is the opened credential `command.credential` names, for this one attempt.
     `patience_s` is how long `trace` lets a command that still runs properly go on by itself.
     """
 
@@ -26,7 +28,7 @@ class Order:
     command: Command
     manifest: Manifest
     connection: Connection
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    login: Login | None = None
     stdin: bytes | None = field(default=None, repr=False)
     patience_s: float = 0.0
 

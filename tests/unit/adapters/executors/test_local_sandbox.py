@@ -11,11 +11,15 @@ import pytest
 
 from local_shell import NOBODY, Bench, eventually
 from opsagent.adapters.executors.local import Backend, Limits
+from opsagent.domain.credential import CredentialKind
 from opsagent.errors import SandboxUnavailable
 from opsagent.ports.executor import Traced
+from opsagent.ports.secrets import Login
 
 ROOT = os.geteuid() == 0
 UID = NOBODY if ROOT else os.geteuid()
+
+HUNTER = Login(name="shop", kind=CredentialKind.TOKEN, version=1, values={"token": "hunter2"})
 
 
 async def said(bench: Bench, text: str, **given: object) -> str:
@@ -171,11 +175,11 @@ async def test_limits_hold(bench: Bench, limits: Limits, text: str, words: str) 
 
 
 async def test_a_credential_needs_a_pid_namespace(boxed: Bench, weak: Bench) -> None:
-    order = boxed.order('test "$OPSAGENT_SECRET_1" = hunter2 && echo "have $OPSAGENT_SECRET_1"', secrets=("hunter2",))
+    order = boxed.order('test "$OPSAGENT_TOKEN" = hunter2 && echo "have $OPSAGENT_TOKEN"', login=HUNTER)
     if boxed.backend is Backend.BWRAP:
         assert (await boxed.server().run(order)).stdout == "have [redacted]\n"
     with pytest.raises(SandboxUnavailable, match="credential"):
-        await weak.server().run(weak.order("true", secrets=("hunter2",)))
+        await weak.server().run(weak.order("true", login=HUNTER))
 
 
 async def test_a_weak_sandbox_says_so(weak: Bench) -> None:

@@ -84,7 +84,7 @@ def make_plan(order: Order, config: LocalConfig, ground: Ground, folder: Path) -
             f"bubblewrap is required here and does not work: {lacking}. Nothing was started.",
             fix="Mend it (`opsagent doctor` says how), or allow the weaker backend in the settings.",
         )
-    if backend is not Backend.BWRAP and order.secrets:
+    if backend is not Backend.BWRAP and order.login is not None:
         raise SandboxUnavailable(
             "It needs a credential, and other processes of its user could read it: there is no PID namespace around "
             f"it ({reached.open_because or lacking}). Nothing was started.",
@@ -218,8 +218,8 @@ def _environment(order: Order, folder: Path) -> dict[str, str]:
                 fix="Write what is meant into the command, where it is judged.",
             )
         values[name] = value
-    for number, secret in enumerate(order.secrets, start=1):
-        values[f"OPSAGENT_SECRET_{number}"] = secret
+    if order.login is not None:
+        values |= {f"OPSAGENT_{name.upper()}": value for name, value in order.login.values.items()}
     return values
 
 

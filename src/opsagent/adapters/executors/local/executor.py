@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from opsagent.adapters.executors.local import doctor, output, recovery
@@ -31,12 +32,14 @@ from opsagent.ports.redact import Redactor
 _HASTE_S = 3.0  # what a launcher may need beyond the grace and the killing to write its outcome
 _LOOK_S = 0.05  # between two looks at a launcher that is not our child
 NAME = "shell"
+Planner = Callable[[Order, LocalConfig, Ground, Path], Plan]
 
 
 class LocalExecutor:
     """Runs shell text on this machine, in the run's folder, with a clean environment (ports/executor.py).
 
-    `failpoints` (for tests) maps a place in the launcher to `kill` or `stop`.
+    `failpoints` (for tests) maps a place in the launcher to `kill` or `stop`. An executor whose commands are programs
+    of this machine with another view (a cloud's command line) gives its own `name` and `planner`, and shares the rest.
     """
 
     def __init__(
@@ -47,9 +50,12 @@ class LocalExecutor:
         redactor: Redactor,
         artifacts: ArtifactStore,
         failpoints: Mapping[str, str] | None = None,
+        name: str = NAME,
+        planner: Planner = make_plan,
     ) -> None:
         self._config, self._clock, self._redactor, self._artifacts = config, clock, redactor, artifacts
         self._failpoints = dict(failpoints or {})
+        self._name, self._planner = name, planner
         self._tokens, self._folders = Tokens(config.state), Folders(config.sandbox_root)
         self._ground: Ground | None = None
         self._detached: set[str] = set()  # runs whose commands go on when their task is cancelled,
@@ -83,11 +89,11 @@ class LocalExecutor:
         Raises TokenTaken, ExecutionError, SandboxUnavailable: it was not started. Where the launcher was killed from
         outside the outcome has `known=False`: it started, what was left is ended, and nobody knows how far it got.
         """
-        _check_kind(order)
+        self._check_kind(order)
         with refusing():
             ground = await self._known()
             folder = self._folders.path(order.run_id)
-            plan = await aside(make_plan, order, self._config, ground, folder)
+            plan = await aside(self._planner, order, self._config, ground, folder)
             attempt = await aside(self._tokens.prepare, order.run_id, order.token)
         async with self._turn(plan):
             launching = await self._start(order, plan, attempt)
@@ -131,7 +137,7 @@ class LocalExecutor:
         On the host that is any file of this machine, as the server's user may read it; in the sandbox those of the
         run's folder.
         """
-        _check_kind(order)
+        self._check_kind(order)
         folder, config = self._folders.path(order.run_id), self._config
         own = (config.state, config.sandbox_root, *config.hidden)
         bounds = Bounds(home=folder, own=own, boxed=order.command.reach is Reach.SANDBOX)
@@ -152,6 +158,11 @@ class LocalExecutor:
         self._attend(run_id)
         with contextlib.suppress(OSError):
             await aside(self._tokens.forget, run_id)
+
+    def _check_kind(self, order: Order) -> None:
+        kind = order.command.executor
+        if kind != self._name:
+            raise ExecutionError(f"A {kind} command cannot be run by {self._name}; nothing was started.")
 
     def _attend(self, run_id: str) -> None:
         """From now on a cancelled command of the run is ended again."""
@@ -283,7 +294,7 @@ class LocalExecutor:
         finished = output.from_json(found)
         if finished is not None:
             return finished
-        clean = output.redactor(self._redactor, order.secrets)
+        clean = output.redactor(self._redactor, order.login.secret_values if order.login else ())
         cap = self._config.output_cap_bytes
         stdout = await aside(output.read_output, attempt, found, "stdout", clean, cap)
         stderr = await aside(output.read_output, attempt, found, "stderr", clean, cap)
@@ -301,16 +312,11 @@ class LocalExecutor:
         return outcome
 
     async def _unknown(self, order: Order, attempt: Attempt) -> Outcome:
-        clean = output.redactor(self._redactor, order.secrets)
+        clean = output.redactor(self._redactor, order.login.secret_values if order.login else ())
         cap = self._config.output_cap_bytes
         stdout, stderr = await aside(output.read_partial, attempt, clean, cap)
         note = "It started and was interrupted: what is shown is what it had written. Nothing of it runs any more."
         return Outcome(exit_code=None, stdout=stdout, stderr=stderr, known=False, note=note)
-
-
-def _check_kind(order: Order) -> None:
-    if order.command.executor != NAME:
-        raise ExecutionError(f"A {order.command.executor} command cannot be run by {NAME}; nothing was started.")
 
 
 def _lost(why: str) -> Outcome:
