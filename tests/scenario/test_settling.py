@@ -256,7 +256,7 @@ async def test_a_probe_that_cannot_tell_asks_a_person_and_happened_goes_on(make_
 async def test_a_step_for_another_executor_is_denied(make_house) -> None:
     house: House = await make_house()
     connection = house.world.connection()
-    await house.app.stores.connections.put(type(connection)(**{**_fields(connection), "executor": "ssh"}), PERSON.id)
+    await house.app.stores.connections.put(type(connection)(**{**_fields(connection), "executor": "sql"}), PERSON.id)
     run = await house.drive(await house.ask())
     assert run.status is RunStatus.FAILED
     assert not house.world.healthy.exists()

@@ -29,7 +29,8 @@ _LISTS = _words(
 )
 _USER_KEYS = frozenset({"rules", "sensitive"})
 _ADMIN_KEYS = _USER_KEYS | {"commands", "paths", "scratch_backends"}
-_RULE_KEYS = frozenset({"id", "decide", "because", "when"})
+_RULE_KEYS = frozenset({"id", "decide", "because", "when", "persons", "four_eyes"})
+_MOST_PERSONS = 5
 _WHEN_KEYS = frozenset({"command", "path", "environment", "connection", "privileged", "effect"})
 _RULE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _BUILT_IN_IDS = _words(
@@ -143,6 +144,11 @@ def _rule(section: Section) -> Rule:
             key="decide",
             fix="A rule can only tighten. To allow more, an admin describes the command under `commands`.",
         )
+    persons = section.number("persons") or 1
+    if not 1 <= persons <= _MOST_PERSONS:
+        raise section.refuse(f"`persons` is a number from 1 to {_MOST_PERSONS}", key="persons")
+    if decide == "DENY" and ("persons" in section or "four_eyes" in section):
+        raise section.refuse("nobody is asked about what is denied", key="decide", fix="Decide ASK, or leave them out.")
     when = section.section("when")
     when.only(_WHEN_KEYS)
     if not when:
@@ -157,6 +163,8 @@ def _rule(section: Section) -> Rule:
         connections=when.texts("connection"),
         privileged=when.flag("privileged"),
         effects_only=when.flag("effect"),
+        persons=persons,
+        four_eyes=section.flag("four_eyes"),
     )
 
 

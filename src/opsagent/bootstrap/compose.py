@@ -23,7 +23,10 @@ from opsagent.adapters.redaction import Redaction
 from opsagent.adapters.stores.sqlite import SqliteConfig, open_sqlite
 from opsagent.bootstrap import configs
 from opsagent.bootstrap.app import App
+from opsagent.domain.connection import Connection
 from opsagent.domain.runbook import Runbook
+from opsagent.errors import NotFound
+from opsagent.ports.secrets import Login
 from opsagent.loop.agent import Agent
 from opsagent.loop.drive import Kit
 from opsagent.loop.pressure import Pressure
@@ -119,10 +122,11 @@ class _World:
             hashes=LocalFileHashes(),
             backend=execute.backend,
             host_reach=self.settings.execution.host_reach,
+            secrets=_NoSecrets(),
         )
 
     def kit(self, stores: Stores, index: RunbookIndex, *, told: Callable[[], None]) -> Kit:
-        execute = Execute(executors={"shell": self.executor}, clock=self.clock)
+        execute = Execute(executors={"shell": self.executor}, secrets=_NoSecrets(), clock=self.clock)
         return Kit(
             stores=stores,
             clock=self.clock,
@@ -163,3 +167,13 @@ class _World:
 
 def _parse(text: str, path: str, tenant: str) -> Runbook:
     return parse_runbook(text, path=path, tenant=tenant)
+
+
+class _NoSecrets:
+    """Until a keeper is wired."""
+
+    async def version(self, tenant: str, name: str, connection: Connection) -> int:
+        raise NotFound(f"There is no credential {name}.")
+
+    async def open(self, tenant: str, name: str, connection: Connection) -> Login:
+        raise NotFound(f"There is no credential {name}.")

@@ -14,6 +14,7 @@ from opsagent.cli import (
     cancel,
     connections,
     doctor,
+    freeze,
     keys,
     pause,
     policy,
@@ -24,6 +25,7 @@ from opsagent.cli import (
     runs,
     serve,
     show,
+    take,
     tickets,
 )
 from opsagent.cli.demo.command import demo
@@ -55,10 +57,13 @@ def build() -> typer.Typer:
     app.command("pause", rich_help_panel=DECIDE, epilog=EPILOG)(pause.pause)
     app.command("resume", rich_help_panel=DECIDE, epilog=EPILOG)(pause.resume)
     app.command("acting", rich_help_panel=DECIDE, epilog=EPILOG)(acting.acting)
+    app.command("take", rich_help_panel=DECIDE, epilog=EPILOG)(take.take)
+    app.command("hand-back", rich_help_panel=DECIDE, epilog=EPILOG)(take.hand_back)
     app.command("demo", rich_help_panel=SET_UP, epilog=EPILOG)(demo)
     app.command("serve", rich_help_panel=SET_UP, epilog=EPILOG)(serve.serve)
     app.command("doctor", rich_help_panel=SET_UP, epilog=EPILOG)(doctor.doctor)
     app.command("audit", rich_help_panel=SET_UP, epilog=EPILOG)(audit.audit)
+    app.add_typer(freeze.group(), name="freeze", rich_help_panel=DECIDE, epilog=EPILOG)
     for name, group in (
         ("runbooks", runbooks.group),
         ("policy", policy.group),

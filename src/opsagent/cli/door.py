@@ -89,6 +89,22 @@ class Door(Protocol):
         """What holds now."""
         ...
 
+    async def freezes(self) -> Sequence[Json]:
+        """Maintenance freezes that have not ended."""
+        ...
+
+    async def freeze(self, fields: Json) -> Json:
+        """Set one; `fields` are those of the API in snake_case, times as ISO 8601."""
+        ...
+
+    async def lift(self, freeze_id: str) -> None:
+        """End one now."""
+        ...
+
+    async def take(self, ticket_id: str, *, back: bool) -> Json:
+        """Take a ticket over, or hand it back."""
+        ...
+
     # what is registered
     async def tickets(self, *, status: str = "", limit: int = 50) -> Json:
         """`{tickets, nextCursor}`, newest first."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from opsagent.bootstrap import build
 from opsagent.cli.local_catalogue import LocalCatalogue
 from opsagent.cli.options import Place
 from opsagent.cli.person import person
+from opsagent.domain.freeze import Freeze
 from opsagent.domain.priority import Priority
 from opsagent.domain.run import Mode, RunStatus, Source
 from opsagent.domain.step import StepStatus
@@ -99,7 +101,7 @@ class LocalDoor(LocalCatalogue):
         for approval in await self.app.stores.approvals.pending(tenant):
             steps = await self.app.stores.journal.steps(tenant, approval.run_id)
             step = next((one for one in steps if one.id == approval.step_id), None)
-            approvals.append(dict(views.approval_json(approval, step)))
+            approvals.append(dict(views.approval_json(approval, step, await self.app.agent.alike(approval))))
         return {"approvals": approvals, "unknownSteps": await self._unknown()}
 
     async def _unknown(self) -> list[Json]:
@@ -131,6 +133,34 @@ class LocalDoor(LocalCatalogue):
     async def switches(self) -> Mapping[str, bool]:
         """What holds now."""
         return dict(await self.app.stores.control.switches(self.principal.tenant))
+
+    async def freezes(self) -> Sequence[Json]:
+        """Maintenance freezes that have not ended."""
+        found = await self.app.stores.control.freezes(self.principal.tenant)
+        return [dict(catalogue_views.freeze_json(one)) for one in found]
+
+    async def freeze(self, fields: Json) -> Json:
+        """Set one."""
+        starts = fields.get("starts_at")
+        freeze = Freeze(
+            id=self.app.ids.uuid(),
+            tenant=self.principal.tenant,
+            starts_at=datetime.fromisoformat(starts).timestamp() if starts else self.app.clock.now(),
+            ends_at=datetime.fromisoformat(fields["ends_at"]).timestamp(),
+            reason=fields["reason"],
+            by=self.principal.id,
+            environments=tuple(fields["environments"]),
+            connections=tuple(fields["connections"]),
+        )
+        return dict(catalogue_views.freeze_json(await self.app.agent.freeze(self.principal, freeze)))
+
+    async def lift(self, freeze_id: str) -> None:
+        """End one now."""
+        await self.app.agent.lift(self.principal, freeze_id)
+
+    async def take(self, ticket_id: str, *, back: bool) -> Json:
+        """Take a ticket over, or hand it back."""
+        return dict(catalogue_views.ticket_json(await self.app.agent.take_over(self.principal, ticket_id, back=back)))
 
     async def tickets(self, *, status: str = "", limit: int = 50) -> Json:
         """Newest first."""

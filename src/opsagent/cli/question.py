@@ -78,7 +78,20 @@ def _lines(asked: Json, now: float) -> Iterator[Text]:
     if asked["runbookTitle"] or asked["runbookId"]:
         yield _fact("runbook", one_line(asked["runbookTitle"] or asked["runbookId"]))
     yield _fact("for", one_line(asked["issueDescription"], 200))
+    yield from _people(asked)
     yield _fact("digest", asked["digest"][:16])
+
+
+def _people(asked: Json) -> Iterator[Text]:
+    """How many must say yes, who has, and what was said to questions like this one."""
+    if asked["persons"] > 1:
+        said = ", ".join(one_line(one["by"]) for one in asked["grants"]) or "nobody so far"
+        yield _fact("needs", f"{asked['persons']} different people; {said}")
+    if asked["fourEyes"]:
+        yield _fact("not by", f"{one_line(asked['startedBy'])}, who started the run")
+    for one in asked["alike"]:
+        words = f"{one['status']} by {one_line(one['decidedBy'])} at {one['decidedAt']}, on {one_line(one['target'])}"
+        yield _fact("before", words + (f": {one_line(one['notes'])}" if one["notes"] else ""))
 
 
 def _fact(name: str, words: str) -> Text:

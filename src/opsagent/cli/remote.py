@@ -148,6 +148,22 @@ class RemoteDoor:
         """Remove one."""
         await self._ask("DELETE", f"/api/v1/connections/{_part(name)}")
 
+    async def freezes(self) -> Sequence[Json]:
+        """Maintenance freezes that have not ended."""
+        return _listed(await self._ask("GET", "/api/v1/freezes"), "freezes")
+
+    async def freeze(self, fields: Json) -> Json:
+        """Set one."""
+        return await self._ask("POST", "/api/v1/freezes", fields)
+
+    async def lift(self, freeze_id: str) -> None:
+        """End one now."""
+        await self._ask("DELETE", f"/api/v1/freezes/{_part(freeze_id)}")
+
+    async def take(self, ticket_id: str, *, back: bool) -> Json:
+        """Take a ticket over, or hand it back."""
+        return await self._ask("POST", f"/api/v1/tickets/{_part(ticket_id)}/{'hand-back' if back else 'take'}")
+
     async def test_connection(self, name: str) -> Json:
         """Run `true` there, from this process: the API has no way to execute anything on demand."""
         from opsagent.cli.local import local_door

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from opsagent.domain.manifest import Manifest
-from opsagent.errors import ApprovalDecided, ApprovalExpired, ApprovalMismatch, ApprovalUsed
+from opsagent.errors import ApprovalDecided, ApprovalExpired, ApprovalMismatch, ApprovalUsed, Forbidden
 
 DEFAULT_EXPIRY_S = 3600.0
 
@@ -24,12 +24,23 @@ class ApprovalStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One person's yes, at an epoch second."""
+
+    by: str
+    at: float
+    notes: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
     """A question about ONE effect. `command` and `manifest` are what the person sees; `digest` is what binds.
 
     Times are epoch seconds; after `expires_at` it cannot be given and cannot be used. `used_at` is set in the
-    transaction that claims the step: it works once.
+    transaction that claims the step: it works once. It is granted when `persons` different people have said yes; with
+    `four_eyes` none of them is `started_by`, who started the run. One no refuses it. `likeness` is the same for
+    questions that are alike: the same step of the same runbook, or the same command.
     """
 
     id: str
@@ -50,6 +61,11 @@ class Approval:
     runbook_id: str = ""
     undo: str = ""
     reason: str = ""
+    persons: int = 1
+    four_eyes: bool = False
+    started_by: str = ""
+    likeness: str = ""
+    grants: tuple[Grant, ...] = ()
     status: ApprovalStatus = ApprovalStatus.PENDING
     decided_at: float | None = None
     decided_by: str = ""
@@ -57,7 +73,10 @@ class Approval:
     used_at: float | None = None
 
     def decide(self, *, grant: bool, by: str, notes: str, now: float) -> Approval:
-        """The person's answer. The same answer by anyone again changes nothing; ApprovalDecided, ApprovalExpired."""
+        """The person's answer. The same answer by anyone again changes nothing.
+
+        ApprovalDecided, ApprovalExpired; Forbidden for the one who started the run where somebody else must decide.
+        """
         wanted = ApprovalStatus.GRANTED if grant else ApprovalStatus.REFUSED
         if self.status is wanted:
             return self
@@ -68,7 +87,26 @@ class Approval:
                 f"It was {self.status} before" + (f" by {self.decided_by}." if self.decided_by else "."),
                 fix="Look at the run; a decision is not taken back. Cancel the run to stop it.",
             )
-        return replace(self, status=wanted, decided_at=now, decided_by=by, notes=notes)
+        if not grant:
+            return replace(self, status=wanted, decided_at=now, decided_by=by, notes=notes)
+        if self.four_eyes and by == self.started_by:
+            raise Forbidden(
+                f"{by} started this run, and the policy wants somebody else to approve it.",
+                fix="Ask a colleague with the role approver. Refusing it is open to you.",
+            )
+        if any(one.by == by for one in self.grants):
+            return self
+        grants = (*self.grants, Grant(by, now, notes))
+        if len(grants) < self.persons:
+            return replace(self, grants=grants)
+        people = ", ".join(one.by for one in grants)
+        said = "; ".join(one.notes for one in grants if one.notes)
+        return replace(self, grants=grants, status=wanted, decided_at=now, decided_by=people, notes=said)
+
+    @property
+    def missing(self) -> int:
+        """How many more people have to say yes."""
+        return max(0, self.persons - len(self.grants)) if self.status is ApprovalStatus.PENDING else 0
 
     def use(self, *, run_id: str, step_id: str, attempt: int, digest: str, now: float) -> Approval:
         """Spend it on exactly the effect it was given for.

@@ -27,7 +27,8 @@ class Rule:
     """A person's tightening: every condition given must hold. `decision` is ASK or DENY, never ALLOW.
 
     `commands` are names as globs, `paths` are prefixes of what is read, written or deleted, `environments` and
-    `connections` are exact, `privileged` and `effects_only` narrow it to those.
+    `connections` are exact, `privileged` and `effects_only` narrow it to those. An ASK may want several `persons`, and
+    `four_eyes`: none of them the one who started the run.
     """
 
     id: str
@@ -39,6 +40,8 @@ class Rule:
     connections: tuple[str, ...] = ()
     privileged: bool = False
     effects_only: bool = False
+    persons: int = 1
+    four_eyes: bool = False
 
     def matches(self, manifest: Manifest, connection: Connection) -> bool:
         """Whether this rule speaks about that command on that connection. A dynamic name matches every glob."""
@@ -84,7 +87,14 @@ def judge(
         or _asked(manifest, connection, matching)
         or _proven(policy, manifest, command, connection, backend)
     )
-    return Verdict(decision=decision, rule=rule, reason=reason, manifest=manifest)
+    return Verdict(
+        decision=decision,
+        rule=rule,
+        reason=reason,
+        manifest=manifest,
+        persons=max((one.persons for one in matching), default=1),
+        four_eyes=any(one.four_eyes for one in matching),
+    )
 
 
 def _denied(

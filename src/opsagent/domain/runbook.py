@@ -147,6 +147,13 @@ class Runbook:
     created_at: float = 0.0
     updated_at: float = 0.0
 
+    @property
+    def connections(self) -> tuple[str, ...]:
+        """Every connection its steps and checks name, besides the run's own target."""
+        checks = (*self.measures.values(), *((self.guard,) if self.guard else ()))
+        named = (*(step.connection for step in self.steps), *(check.connection for check in checks))
+        return tuple(dict.fromkeys(name for name in named if name))
+
     def measure_for(self, alert: str) -> Check | None:
         """The check that measures this alert's condition, or None: nothing here can measure it."""
         return self.measures.get(alert) or self.measures.get("*")

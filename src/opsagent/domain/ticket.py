@@ -83,7 +83,10 @@ class Assessment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """One problem: many signals, one fingerprint. `version` grows with every save."""
+    """One problem: many signals, one fingerprint. `version` grows with every save.
+
+    `taken_by` is the person who has taken it over: until they hand it back the agent changes nothing.
+    """
 
     id: str
     tenant: str
@@ -101,6 +104,7 @@ class Ticket:
     signals: int = 0
     firing: bool = True
     run_id: str = ""
+    taken_by: str = ""
     reason: str = ""
     created_at: float = 0.0
     updated_at: float = 0.0

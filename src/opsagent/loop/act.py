@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
-from opsagent.domain.command import Reach
 from opsagent.domain.connection import Connection
 from opsagent.domain.event import AuditEntry, EventType, RunEvent
 from opsagent.domain.expectation import capture
 from opsagent.domain.manifest import Decision
 from opsagent.domain.outcome import Outcome
 from opsagent.domain.run import Node, RunStatus
+from opsagent.domain.runbook import Phase
 from opsagent.domain.step import Saved, Step, StepStatus
 from opsagent.errors import (
     ApprovalError,
@@ -22,7 +23,7 @@ from opsagent.errors import (
     TargetBusy,
 )
 from opsagent.loop.drive import Drive
-from opsagent.loop.looking import interrupted, look, perform, traced
+from opsagent.loop.looking import guard_reading, interrupted, look, perform, traced
 from opsagent.loop.orient import spend
 from opsagent.ports.executor import Trace, Traced
 from opsagent.ports.stores import EffectClaim
@@ -34,7 +35,7 @@ async def tools(drive: Drive) -> None:
     """Run the current step, once; or, where an earlier worker began it, find out what became of it."""
     step = drive.current()
     try:
-        connection = await drive.connection()
+        connection = await drive.target_of(step)
     except NotFound as error:
         await _give_up(drive, step, error.message)
         return
@@ -57,6 +58,13 @@ async def tools(drive: Drive) -> None:
 async def reflect(drive: Drive) -> None:
     """What does the newest outcome mean, and where to go on?"""
     step = drive.current()
+    if not step.is_read and step.phase is Phase.MITIGATION and (broken := await _broken(drive)):
+        await drive.save(
+            drive.go(drive.after_effects(), reason=broken, outcome=RunStatus.FAILED),
+            events=(drive.event(EventType.REFLECTION, Node.REFLECT, broken, step=step),),
+            audit=(drive.audit("guard.broken", step, reason=broken),),
+        )
+        return
     reflection, usage = await drive.kit.reasoner.reflect(await drive.situation(), step)
     if reflection.next == "continue":
         run = drive.go(Node.GENERATE)
@@ -68,6 +76,12 @@ async def reflect(drive: Drive) -> None:
     await drive.save(
         spend(run, usage), events=(drive.event(EventType.REFLECTION, Node.REFLECT, reflection.reason, step=step),)
     )
+
+
+async def _broken(drive: Drive) -> str:
+    """Why the runbook's guard stops it here: what was done made something worse. Empty when it holds."""
+    reading = await guard_reading(drive, Phase.VERIFY)
+    return f"Stopped by the runbook's guard: {reading.text}" if reading and reading.healthy is False else ""
 
 
 async def revise(drive: Drive) -> None:
@@ -93,7 +107,8 @@ async def _keep(drive: Drive, claimed: Step, connection: Connection) -> Step | N
     try:
         kept = replace(claimed, saved=await _kept(drive, claimed, connection))
     except (ExecutionError, ConfigurationError) as error:
-        await drive.kit.execute.trace(claimed, connection)  # takes the start token
+        with contextlib.suppress(ExecutionError):  # it takes the start token; only we could have started it
+            await drive.kit.execute.trace(claimed, connection)
         gone = claimed.move(StepStatus.NOT_HAPPENED, drive.kit.clock.now())
         await drive.save(drive.run, steps=(gone,), release_target=gone.id)
         await _give_up(drive, gone, f"Not run, since what it changes cannot be kept first: {error.message}")
@@ -136,7 +151,6 @@ async def _claim(drive: Drive, step: Step, connection: Connection) -> Step | Non
 
 def _effect_claim(drive: Drive, step: Step, connection: Connection) -> EffectClaim:
     limits = drive.kit.limits
-    scratch = connection.reach is Reach.SANDBOX
     return EffectClaim(
         step_id=step.id,
         attempt=step.attempt,
@@ -145,13 +159,13 @@ def _effect_claim(drive: Drive, step: Step, connection: Connection) -> EffectCla
         approval_id=step.approval_id,
         # The steps of one repair belong together: only the first waits for the target to cool down.
         cooldown_s=0.0 if drive.run.had_effect else limits.cooldown_s,
-        per_hour=0 if scratch else limits.per_hour,
+        per_hour=0 if connection.is_scratch else limits.per_hour,
     )
 
 
 def effect_target(step: Step, connection: Connection) -> str:
     """What only one effect at a time may change; a run's own scratch folder is nobody else's target."""
-    return f"{connection.id}:{step.run_id}" if connection.reach is Reach.SANDBOX else connection.id
+    return f"{connection.id}:{step.run_id}" if connection.is_scratch else connection.id
 
 
 async def wait(drive: Drive, error: TargetBusy | Disabled, node: Node) -> None:
@@ -296,7 +310,13 @@ async def _probed(drive: Drive, step: Step, connection: Connection) -> StepStatu
     if not step.probe or connection.version != step.command.connection_version:
         return None
     probe = drive.kit.propose.plain(
-        drive.run, connection, drive.steps, name=f"probe {step.name}", phase=step.phase, text=step.probe
+        drive.run,
+        connection,
+        drive.steps,
+        name=f"probe {step.name}",
+        phase=step.phase,
+        text=step.probe,
+        bound=step.command.bound,
     )
     outcome = (await look(drive, probe)).outcome
     if outcome is None or outcome.cancelled or outcome.timed_out:

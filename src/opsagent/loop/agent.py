@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from opsagent.domain.approval import Approval
 from opsagent.domain.connection import Connection
 from opsagent.domain.event import AuditEntry
+from opsagent.domain.freeze import Freeze
 from opsagent.domain.identity import Permission, Principal
 from opsagent.domain.manifest import Verdict
 from opsagent.domain.run import Run
@@ -172,6 +173,32 @@ class Agent:
             detail={"ticket": ticket_id, "reason": reason},
         )
         return await self.stores.tickets.save(changed, (entry,))
+
+    async def take_over(self, principal: Principal, ticket_id: str, *, back: bool = False) -> Ticket:
+        """A person takes a ticket over (the agent parks before its next change), or hands it back. NotFound."""
+        ticket = await self.stores.tickets.take(
+            principal.tenant, ticket_id, taken_by="" if back else principal.id, by=principal.id
+        )
+        self._changed(principal.tenant, ticket.run_id)
+        return ticket
+
+    async def freeze(self, principal: Principal, freeze: Freeze) -> Freeze:
+        """Nothing is changed meanwhile. InputError when it ends before it starts."""
+        await self.stores.control.freeze(freeze)
+        self._changed(principal.tenant, "")
+        return freeze
+
+    async def lift(self, principal: Principal, freeze_id: str) -> None:
+        """End a freeze now. NotFound."""
+        await self.stores.control.lift(principal.tenant, freeze_id, principal.id)
+        self._changed(principal.tenant, "")
+
+    async def alike(self, approval: Approval) -> Sequence[Approval]:
+        """What people said to questions like this one, newest first."""
+        if not approval.likeness:
+            return ()
+        earlier = await self.stores.approvals.alike(approval.tenant, approval.likeness)
+        return [one for one in earlier if one.id != approval.id]
 
     async def add_runbook(self, principal: Principal, text: str, path: str) -> Runbook:
         """Check and store a runbook. RunbookError with file, line and fix."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from opsagent.domain.approval import Approval, ApprovalStatus
 from opsagent.domain.command import Command
@@ -11,19 +12,21 @@ from opsagent.domain.connection import Connection
 from opsagent.domain.event import EventType, RunEvent
 from opsagent.domain.manifest import Decision, Verdict
 from opsagent.domain.run import Node, Run, RunStatus, Source, Verified
-from opsagent.domain.runbook import Phase, RunbookStep
+from opsagent.domain.runbook import Check, Phase, RunbookStep
 from opsagent.domain.step import Step, StepStatus
 from opsagent.errors import InputError, NotFound
 from opsagent.loop.drive import Drive
-from opsagent.loop.looking import judged, measure
+from opsagent.loop.looking import guard_reading, judged, measure
 from opsagent.loop.orient import spend
 from opsagent.ports.reasoner import Done, Proposal, Skip
 
 
-async def generate(drive: Drive) -> None:
+async def generate(drive: Drive) -> None:  # noqa: PLR0911 - one return per answer
     """Ask the reasoner for the next move, and render it."""
     if await drive.cancelled():
         await _end(drive, RunStatus.CANCELLED, "A person cancelled it.")
+        return
+    if await taken_over(drive, Node.GENERATE):
         return
     now = drive.kit.clock.now()
     run = replace(drive.run.begin(now), generate_starts=drive.run.generate_starts + 1)
@@ -55,7 +58,7 @@ async def generate(drive: Drive) -> None:
         await drive.save(ended, steps=skipped, events=events)
         return
     try:
-        connection = await drive.connection()
+        connection = await drive.connection(move.step.connection)
         values = await drive.values(connection)
         step = drive.kit.propose(drive.run, move.step, connection, [*drive.steps, *skipped], values)
     except (InputError, NotFound) as error:
@@ -76,7 +79,7 @@ async def guard(drive: Drive) -> None:  # noqa: PLR0911 - one return per answer
         return
     step = drive.current()
     try:
-        connection = await drive.connection()
+        connection = await drive.target_of(step)
     except NotFound as error:
         await _end(drive, RunStatus.FAILED, error.message)
         return
@@ -93,8 +96,10 @@ async def guard(drive: Drive) -> None:  # noqa: PLR0911 - one return per answer
     if verdict.decision is Decision.DENY:
         await refuse(drive, fresh, f"Denied by rule {verdict.rule}: {verdict.reason}")
         return
+    if await _held_back(drive, fresh, connection):
+        return
     if verdict.decision is Decision.ALLOW:
-        if not fresh.is_read and await _healed(drive, fresh):
+        if not fresh.is_read and (await _healed(drive, fresh) or await _guarded(drive, fresh)):
             return
         await drive.save(
             drive.go(Node.TOOLS),
@@ -130,6 +135,8 @@ async def _answered(  # noqa: PLR0911 - one return per answer
     if verdict.decision is Decision.DENY:  # stands above any approval, also one given before
         await refuse(drive, fresh, f"Denied by rule {verdict.rule}: {verdict.reason}", approvals=_withdrawn(approval))
         return
+    if await _held_back(drive, fresh, connection, _withdrawn(approval)):
+        return
     if approval.status is ApprovalStatus.REFUSED:
         said = f"{approval.decided_by} refused it" + (f": {approval.notes}" if approval.notes else ".")
         await refuse(drive, step, said)
@@ -144,12 +151,13 @@ async def _answered(  # noqa: PLR0911 - one return per answer
         await _ask_again(drive, fresh, approval, connection)
         return
     if approval.status is ApprovalStatus.PENDING:
-        await _park(drive, approval)
+        if not await _healed(drive, fresh, _withdrawn(approval)):
+            await _park(drive, step, approval)
         return
     if approval.status is not ApprovalStatus.GRANTED or approval.used_at is not None:
         await _ask_again(drive, fresh, approval, connection)
         return
-    if await _healed(drive, fresh):
+    if await _healed(drive, fresh) or await _guarded(drive, fresh):
         return
     said = f"Approved by {approval.decided_by}" + (f": {approval.notes}" if approval.notes else ".")
     # Said once, however often the step comes back here from waiting for its target.
@@ -171,7 +179,7 @@ async def _ask(
         events.append(drive.event(EventType.APPROVAL, Node.GUARD, changed, step=waiting))
     events.append(drive.event(EventType.APPROVAL, Node.GUARD, f"Waiting for a person: {verdict.reason}", step=waiting))
     await drive.save(
-        drive.go(Node.GUARD, waiting="").park(now, until=approval.expires_at),
+        drive.go(Node.GUARD, waiting="").park(now, until=await _look_again(drive, waiting, approval)),
         steps=(waiting,),
         approvals=(*withdrawn, approval),
         events=events,
@@ -207,18 +215,66 @@ async def _template(drive: Drive, step: Step) -> RunbookStep | None:
     return next((one for one in runbook.steps if one.name == step.name), None) if runbook else None
 
 
-async def _park(drive: Drive, approval: Approval) -> None:
+async def _park(drive: Drive, step: Step, approval: Approval) -> None:
     now = drive.kit.clock.now()
-    run = drive.run.begin(now).park(now, until=approval.expires_at)
+    run = drive.run.begin(now).park(now, until=await _look_again(drive, step, approval))
     await drive.save(run)
     drive.parked = True
 
 
-async def _healed(drive: Drive, step: Step) -> bool:
-    """Measure the opening condition once more before an effect; healthy means there is nothing left to do."""
+async def _look_again(drive: Drive, step: Step, approval: Approval) -> float:
+    """When a worker looks by itself: at the question's end, or sooner where it can measure that nobody need answer."""
+    if await _condition(drive, step) is None:
+        return approval.expires_at
+    return min(approval.expires_at, drive.kit.clock.now() + drive.kit.limits.recheck_s)
+
+
+async def _condition(drive: Drive, step: Step) -> Check | None:
     runbook = await drive.runbook()
-    check = runbook.measure_for(drive.run.alert) if runbook and step.phase is Phase.MITIGATION else None
-    if check is None or not drive.same_target(await drive.connection()):
+    return runbook.measure_for(drive.run.alert) if runbook and step.phase is Phase.MITIGATION else None
+
+
+async def taken_over(drive: Drive, node: Node) -> bool:
+    """Park, without an end, while a person has the ticket; handing it back makes the run due."""
+    who = await drive.taken_by()
+    if not who:
+        return False
+    now, said = drive.kit.clock.now(), f"{who} has taken this ticket over; nothing is done until it is handed back."
+    words = () if drive.run.waiting == said else (drive.event(EventType.APPROVAL, node, said),)
+    await drive.save(replace(drive.go(node), waiting=said).park(now, until=None), events=words)
+    drive.parked = True
+    return True
+
+
+async def _held_back(drive: Drive, step: Step, connection: Connection, withdrawn: Sequence[Approval] = ()) -> bool:
+    """An effect waits while a person has the ticket, and is refused during a freeze."""
+    if step.is_read or connection.is_scratch:
+        return False
+    now = drive.kit.clock.now()
+    for freeze in await drive.kit.stores.control.freezes(drive.run.tenant):
+        if freeze.holds(connection, now):
+            until = datetime.fromtimestamp(freeze.ends_at, UTC).isoformat(timespec="minutes")
+            said = f"Nothing is changed on {connection.name} until {until}: {freeze.reason} (freeze by {freeze.by})."
+            await refuse(drive, step, said, approvals=withdrawn)
+            return True
+    return await taken_over(drive, Node.GUARD)
+
+
+async def _guarded(drive: Drive, step: Step) -> bool:
+    """The runbook's guard must hold before an effect; where it does not, or cannot be measured, nothing is done."""
+    if step.phase is not Phase.MITIGATION:
+        return False
+    reading = await guard_reading(drive, Phase.TRIAGE)
+    if reading is None or reading.healthy:
+        return False
+    await refuse(drive, step, f"The runbook's guard does not hold, so it is not run. {reading.text}")
+    return True
+
+
+async def _healed(drive: Drive, step: Step, withdrawn: Sequence[Approval] = ()) -> bool:
+    """Measure the opening condition once more before an effect; healthy means there is nothing left to do."""
+    check = await _condition(drive, step)
+    if check is None or await drive.repointed():
         return False
     reading = await measure(drive, check, phase=Phase.TRIAGE)
     if not reading.healthy:
@@ -230,6 +286,7 @@ async def _healed(drive: Drive, step: Step) -> bool:
     await drive.save(
         drive.go(drive.after_effects(), reason=word, verified=verified),
         steps=(skipped,),
+        approvals=withdrawn,
         events=(drive.event(EventType.APPROVAL, Node.GUARD, word, step=skipped),),
         audit=(drive.audit("step.not_needed", skipped),),
     )

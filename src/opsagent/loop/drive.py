@@ -171,9 +171,13 @@ class Drive:
                 return step
         raise NotFound(f"Run {self.run.id} is at no step.", fix="Retry the run.")
 
-    async def connection(self) -> Connection:
-        """The target as it is registered now, never a remembered one. NotFound when it was removed."""
-        return await self.kit.stores.connections.get(self.run.tenant, self.run.connection)
+    async def connection(self, name: str = "") -> Connection:
+        """The run's target, or the one a step names, as it is registered now. NotFound when it was removed."""
+        return await self.kit.stores.connections.get(self.run.tenant, name or self.run.connection)
+
+    async def target_of(self, step: Step) -> Connection:
+        """What a step was proposed for, as it is registered now, never a remembered one. NotFound."""
+        return await self.connection(step.command.connection_id)
 
     async def runbook(self) -> Runbook | None:
         """The runbook version this run was bound to, or None."""
@@ -208,13 +212,23 @@ class Drive:
             candidates=candidates,
         )
 
-    def same_target(self, connection: Connection) -> bool:
-        """Whether all that was measured or changed so far was what the connection names now."""
+    async def repointed(self) -> str:
+        """Why what was measured or changed so far says nothing about the targets of now; empty when it does."""
         touched = [step for step in self.steps if step.may_have_had_effect or (step.is_read and step.name == MEASURE)]
-        return all(
-            (step.command.connection_id, step.command.connection_version) == (connection.id, connection.version)
-            for step in touched
-        )
+        seen = {(step.command.connection_id, step.command.connection_version) for step in touched}
+        for connection_id, version in sorted(seen):
+            try:
+                connection = await self.connection(connection_id)
+            except NotFound as error:
+                return error.message
+            if connection.version != version:
+                return f"{connection.name} was registered anew meanwhile; it now names another target."
+        return ""
+
+    async def taken_by(self) -> str:
+        """The person who has taken the ticket over, or nobody."""
+        ticket = await self.ticket()
+        return ticket.taken_by if ticket else ""
 
     async def cancelled(self) -> bool:
         """Whether a person asked to stop."""

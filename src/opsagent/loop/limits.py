@@ -15,6 +15,7 @@ class Limits:
     at most once in this time. `settle_s`: how long verify waits for the world to become healthy. `watch_s`: how often a
     running command is checked against cancel and pause. `busy_s`: when to look again at a paused or busy target.
     `cooldown_s` and `per_hour` bound effects on one target. `per_target`: commands at once on one target.
+    `recheck_s`: how often the condition is measured while a person is asked: when it has gone, so has the question.
     """
 
     generate_starts: int = MAX_GENERATE_STARTS
@@ -26,3 +27,4 @@ class Limits:
     cooldown_s: float = 0.0
     per_hour: int = 20
     per_target: int = 4
+    recheck_s: float = 60.0

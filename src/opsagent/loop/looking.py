@@ -31,7 +31,7 @@ async def judged(drive: Drive, step: Step, connection: Connection) -> Step:
 
 async def look(drive: Drive, step: Step) -> Step:
     """Judge and run one proven read, journaled; the step comes back refused when it is not one."""
-    connection = await drive.connection()
+    connection = await drive.target_of(step)
     step = await judged(drive, step, connection)
     verdict = step.verdict
     if verdict is None or verdict.decision is not Decision.ALLOW or verdict.manifest.proof is not Proof.READ:
@@ -61,7 +61,11 @@ async def perform(drive: Drive, step: Step, connection: Connection, *, stdin: by
         return Trace(traced=Traced.FINISHED, outcome=told)
     except (TokenTaken, OSError) as error:
         log.warning("step %s: %s; looking up what became of it", step.id, error)
-        return await drive.kit.execute.trace(step, connection)
+        try:
+            return await drive.kit.execute.trace(step, connection)
+        except ExecutionError as unopened:
+            log.warning("step %s: what became of it cannot be told: %s", step.id, unopened.message)
+            return Trace(traced=Traced.UNKNOWN)
     return Trace(traced=Traced.FINISHED if outcome.known else Traced.UNKNOWN, outcome=outcome)
 
 
@@ -169,9 +173,15 @@ async def measure(drive: Drive, check: Check, *, phase: Phase, settle_s: float =
         await clock.sleep(check.interval_s)
 
 
+async def guard_reading(drive: Drive, phase: Phase) -> Reading | None:
+    """What the runbook's guard says now; None where it has none."""
+    runbook = await drive.runbook()
+    return await measure(drive, runbook.guard, phase=phase) if runbook and runbook.guard else None
+
+
 async def _sample(drive: Drive, check: Check, phase: Phase) -> Step | Reading:
     try:
-        connection = await drive.connection()
+        connection = await drive.connection(check.connection)
         values = await drive.values(connection)
         proposed = drive.kit.propose.check(drive.run, check, connection, drive.steps, values, phase=phase, name=MEASURE)
     except (InputError, NotFound) as error:

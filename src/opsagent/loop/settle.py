@@ -15,7 +15,7 @@ from opsagent.domain.step import Step, StepStatus
 from opsagent.errors import Disabled, ExecutionError, IllegalMove, InputError, NotFound, TargetBusy, UnavailableError
 from opsagent.loop.act import effect_target, wait
 from opsagent.loop.drive import Drive
-from opsagent.loop.looking import judged, look, measure, perform, traced
+from opsagent.loop.looking import guard_reading, judged, look, measure, perform, traced
 from opsagent.loop.orient import measurement, spend
 from opsagent.ports.executor import Trace, Traced
 from opsagent.ports.reasoner import Summary
@@ -28,8 +28,9 @@ from opsagent.stages.verify import verify as conclude
 async def verify(drive: Drive) -> None:
     """Measure the opening condition over its window, and run the runbook's own checks."""
     cancelled = await drive.cancelled()
-    repointed = await _repointed(drive)
+    repointed = await drive.repointed()
     reading: Reading | None = None
+    worse: Reading | None = None
     own: list[Step] = []
     missing: list[str] = []
     runbook = await drive.runbook()
@@ -40,8 +41,13 @@ async def verify(drive: Drive) -> None:
         settle_s = 0.0 if cancelled else drive.kit.limits.settle_s
         reading = await measure(drive, check, phase=Phase.VERIFY, settle_s=settle_s)
     if runbook is not None and not repointed and (reading is None or reading.healthy is not False):
-        own, missing = await _own_checks(drive, runbook)
-    finding = conclude(reading, own, missing=missing)
+        guarding = await guard_reading(drive, Phase.VERIFY)
+        if guarding is not None and guarding.healthy is False:
+            worse = replace(guarding, text=f"The runbook's guard does not hold. {guarding.text}")
+        else:
+            own, missing = await _own_checks(drive, runbook)
+            missing += ["guard"] if guarding is not None and guarding.healthy is None else []
+    finding = conclude(worse or reading, own, missing=missing)
     cancelled = cancelled or await drive.cancelled()
     run = drive.run
     outcome = _outcome(run, finding.verified, cancelled=cancelled)
@@ -124,28 +130,17 @@ def _outcome(run: Run, verified: Verified, *, cancelled: bool) -> RunStatus:
     return RunStatus.COMPLETED
 
 
-async def _repointed(drive: Drive) -> str:
-    """Why measuring now would say nothing about what was changed; empty when it would."""
-    try:
-        connection = await drive.connection()
-    except NotFound as error:
-        return error.message
-    if not drive.same_target(connection):
-        return f"{connection.name} was registered anew meanwhile; it now names another target."
-    return ""
-
-
 async def _own_checks(drive: Drive, runbook: Runbook) -> tuple[list[Step], list[str]]:
     """The runbook's Verify steps whose condition holds, run; and those that could not be rendered."""
     own: list[Step] = []
     missing: list[str] = []
-    connection = await drive.connection()
-    values = await drive.values(connection)
     for template in runbook.steps:
         if template.phase is Phase.VERIFY and holds(template.when, drive.steps):
             try:
+                connection = await drive.connection(template.connection)
+                values = await drive.values(connection)
                 step = drive.kit.propose(drive.run, template, connection, drive.steps, values)
-            except InputError:
+            except (InputError, NotFound):
                 missing.append(template.name)
                 continue
             own.append(await look(drive, step))
@@ -158,7 +153,7 @@ async def _take_back(drive: Drive, reversal: Reversal) -> str:
         return "a person cancelled it"
     original = reversal.step.command
     try:
-        connection = await drive.connection()
+        connection = await drive.target_of(reversal.step)
         content = None
         if reversal.artifact:
             content = await drive.kit.artifacts.get(drive.run.tenant, reversal.artifact)
@@ -178,6 +173,8 @@ async def _take_back(drive: Drive, reversal: Reversal) -> str:
         stdin_artifact=reversal.artifact,
         undo_of=reversal.step.id,
         why=f"takes back step {reversal.step.number}",
+        bound=original.bound,
+        timeout_s=max(original.timeout_s, 30.0),
     )
     step = await judged(drive, proposed, connection)
     if step.verdict is None or step.verdict.decision is Decision.DENY:
@@ -235,7 +232,7 @@ def _restores(step: Step) -> bool:
 
 async def _differs(drive: Drive, step: Step) -> str:
     """Which restored path is not what it was before, whoever restored it; empty when all are."""
-    connection = await drive.connection()
+    connection = await drive.target_of(step)
     for path, saved in step.saved.items():
         content = await drive.kit.artifacts.get(drive.run.tenant, saved.artifact) if saved.artifact else None
         try:
@@ -251,7 +248,7 @@ async def _end_interrupted(drive: Drive) -> None:
     """An undo an earlier worker began: its token says what became of it; what cannot be told stays unknown."""
     for step in [one for one in drive.steps if one.undo_of and one.status is StepStatus.CLAIMED]:
         try:
-            trace = await traced(drive, step, await drive.connection())
+            trace = await traced(drive, step, await drive.target_of(step))
         except NotFound:
             trace = Trace(traced=Traced.UNKNOWN)
         await _undo_ended(drive, step, trace)

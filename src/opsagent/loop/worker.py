@@ -210,7 +210,7 @@ class Worker:
     async def _ended(self, drive: Drive, step: Step) -> Step:
         now = self.kit.clock.now()
         try:
-            trace = await self.kit.execute.trace(step, await drive.connection())
+            trace = await self.kit.execute.trace(step, await drive.target_of(step))
         except NotFound:
             return step.move(StepStatus.FAILED, now)
         if trace.traced is Traced.FINISHED and trace.outcome is not None:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from opsagent.domain.approval import Approval
 from opsagent.domain.event import AuditEntry, RunEvent
+from opsagent.domain.freeze import Freeze
 from opsagent.domain.notice import Notice
 from opsagent.domain.page import Page
 from opsagent.domain.run import Run, RunStatus, Source
@@ -205,6 +206,10 @@ class ApprovalStore(Protocol):
         """All questions of a run, oldest first."""
         ...
 
+    async def alike(self, tenant: str, likeness: str, *, limit: int = 5) -> Sequence[Approval]:
+        """Decided questions of that likeness, newest decision first. An index read."""
+        ...
+
     async def decide(
         self, tenant: str, approval_id: str, *, grant: bool, by: str, notes: str, digest: str = ""
     ) -> Approval:
@@ -217,7 +222,7 @@ class ApprovalStore(Protocol):
 
 
 class ControlStore(Protocol):
-    """A person's switches: cancel, pause, acting. Every change is an audit entry in the same transaction."""
+    """A person's switches: cancel, pause, acting, freezes. Every change is an audit entry in the same transaction."""
 
     async def request_cancel(self, tenant: str, run_id: str, by: str) -> Run:
         """Mark the run to be cancelled and make it due at once. NotFound; IllegalMove once it has ended."""
@@ -240,6 +245,18 @@ class ControlStore(Protocol):
 
         NotFound; IllegalMove when the step is not unknown.
         """
+        ...
+
+    async def freeze(self, freeze: Freeze) -> None:
+        """Store a maintenance freeze, with an audit entry. One with the same id is replaced."""
+        ...
+
+    async def freezes(self, tenant: str) -> Sequence[Freeze]:
+        """Those of the tenant that have not ended, by their start. One key-range read."""
+        ...
+
+    async def lift(self, tenant: str, freeze_id: str, by: str) -> None:
+        """End a freeze now, with an audit entry. NotFound."""
         ...
 
 
@@ -310,6 +327,13 @@ class TicketStore(Protocol):
 
     async def save(self, ticket: Ticket, audit: Sequence[AuditEntry]) -> Ticket:
         """A person's change, if the version is the stored one, else IllegalMove; `run_id` is moved by signals only."""
+        ...
+
+    async def take(self, tenant: str, ticket_id: str, *, taken_by: str, by: str) -> Ticket:
+        """A person takes it over, or (`taken_by` empty) hands it back; its open run becomes due. Audit entry. NotFound.
+
+        In one transaction: the agent parks before its next effect and goes on when it is handed back.
+        """
         ...
 
 

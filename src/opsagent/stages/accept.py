@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from opsagent.domain.event import AuditEntry
 from opsagent.domain.run import Node, Request, Run, RunStatus
+from opsagent.domain.runbook import Runbook
 from opsagent.domain.trigger import MAX_TASK_CHARS, Trigger
 from opsagent.errors import InputError, TooLarge
 from opsagent.ports.catalogue import ConnectionStore, RunbookStore
@@ -32,14 +33,15 @@ class Accept:
             raise TooLarge(
                 f"The task has {len(text)} characters; {MAX_TASK_CHARS} are taken.", fix="Shorten it and link the rest."
             )
-        runbook_id = ""
+        runbook: Runbook | None = None
         if trigger.runbook_id:
-            runbook_id = (await self.runbooks.get(trigger.tenant, trigger.runbook_id)).id
-        scope: tuple[str, ...] = ()
+            runbook = await self.runbooks.get(trigger.tenant, trigger.runbook_id)
+        named, scope = "", tuple[str, ...]()
         if trigger.connection:
-            scope = ((await self.connections.get(trigger.tenant, trigger.connection)).name,)
+            named = (await self.connections.get(trigger.tenant, trigger.connection)).name
+            scope = (named, *sorted({*runbook.connections} - {named} if runbook else ()))
         request = Request(
-            runbook_id=runbook_id, connection=scope[0] if scope else "", parameters=dict(trigger.parameters)
+            runbook_id=runbook.id if runbook else "", connection=named, parameters=dict(trigger.parameters)
         )
         now = self.clock.now()
         run = Run(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, replace
 
 from opsagent.domain.approval import Approval
@@ -34,7 +36,7 @@ class Ask:
             attempt=step.attempt,
             digest=step.digest,
             target=connection.name,
-            command=step.command.text,
+            command=step.command.shown,
             manifest=step.verdict.manifest,
             requested_at=now,
             expires_at=now + self.expiry_s,
@@ -44,9 +46,19 @@ class Ask:
             runbook_id=run.runbook_id,
             undo=step.command.undo,
             reason=step.verdict.reason,
+            persons=step.verdict.persons,
+            four_eyes=step.verdict.four_eyes,
+            started_by=run.requested_by,
+            likeness=_likeness(run, step),
         )
         waiting = step if step.status is StepStatus.AWAITING_APPROVAL else step.move(StepStatus.AWAITING_APPROVAL, now)
         return replace(waiting, approval_id=approval.id), approval
+
+
+def _likeness(run: Run, step: Step) -> str:
+    """The same step of the same runbook, whatever its values; without a runbook the same command."""
+    about = [run.runbook_id, step.name] if run.runbook_id else [step.command.executor, step.command.text]
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 
 def digest_of(step: Step) -> str:

@@ -10,29 +10,31 @@ from opsagent.domain.expectation import meets
 from opsagent.domain.manifest import Manifest, Proof
 from opsagent.domain.outcome import Outcome
 from opsagent.domain.step import Step, StepStatus
-from opsagent.errors import ExecutionError
+from opsagent.errors import ConfigurationError, ExecutionError, Forbidden, NotFound
 from opsagent.ports.clock import Clock
 from opsagent.ports.executor import Executor, Kept, Order, Trace
+from opsagent.ports.secrets import Secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execute:
-    """The executors by name."""
+    """The executors by name, and who opens the credential each attempt needs."""
 
     executors: Mapping[str, Executor]
+    secrets: Secrets
     clock: Clock
 
     async def __call__(self, step: Step, connection: Connection, *, stdin: bytes | None = None) -> Outcome:
         """Run it; `stdin` are the kept bytes of `command.stdin_artifact`. The errors of `Executor.run`."""
-        return await self._executor(step).run(self.order(step, connection, stdin=stdin))
+        return await self._executor(step).run(await self.order(step, connection, stdin=stdin, exactly=True))
 
     async def trace(self, step: Step, connection: Connection, *, patience_s: float = 0.0) -> Trace:
         """What became of an interrupted attempt; one that still runs properly may go on for `patience_s` seconds."""
-        return await self._executor(step).trace(self.order(step, connection, patience_s=patience_s))
+        return await self._executor(step).trace(await self.order(step, connection, patience_s=patience_s))
 
     async def keep(self, step: Step, connection: Connection, path: str) -> Kept:
         """What a path holds before the step changes it. ExecutionError."""
-        return await self._executor(step).keep(self.order(step, connection), path)
+        return await self._executor(step).keep(await self.order(step, connection), path)
 
     async def detach(self, run_id: str) -> None:
         """The worker stops: leave what runs to its launcher."""
@@ -59,10 +61,31 @@ class Execute:
         moved = step.move(StepStatus.SUCCEEDED if ok else StepStatus.FAILED, now)
         return replace(moved, outcome=replace(outcome, changed=changed)), reason
 
-    def order(
-        self, step: Step, connection: Connection, *, stdin: bytes | None = None, patience_s: float = 0.0
+    async def order(
+        self,
+        step: Step,
+        connection: Connection,
+        *,
+        stdin: bytes | None = None,
+        patience_s: float = 0.0,
+        exactly: bool = False,
     ) -> Order:
-        """What the executor is told: the judged object itself."""
+        """What the executor is told: the judged object itself, and the opened credential. ExecutionError.
+
+        With `exactly` the credential must still have the value it was judged with; to look up what became of an
+        attempt the present one will do.
+        """
+        credential, login = step.command.credential, None
+        if credential:
+            try:
+                login = await self.secrets.open(step.tenant, credential, connection)
+            except (NotFound, Forbidden, ConfigurationError) as error:
+                raise ExecutionError(f"It was not started: {error.message}", fix=error.fix) from error
+            if exactly and login.version != step.command.credential_version:
+                raise ExecutionError(
+                    f"It was not started: {credential} has another value since it was judged.",
+                    fix="Start the step again: it is judged and asked anew.",
+                )
         manifest = step.verdict.manifest if step.verdict else Manifest(proof=Proof.UNKNOWN)
         return Order(
             tenant=step.tenant,
@@ -71,6 +94,7 @@ class Execute:
             command=step.command,
             manifest=manifest,
             connection=connection,
+            login=login,
             stdin=stdin,
             patience_s=patience_s,
         )

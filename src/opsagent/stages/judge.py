@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from opsagent.domain.command import Command, Reach
-from opsagent.domain.connection import Connection
+from opsagent.domain.connection import LANGUAGES, Connection
 from opsagent.domain.manifest import Decision, Manifest, Proof, Verdict
 from opsagent.domain.policy import Policy, judge
+from opsagent.errors import ConfigurationError, Forbidden, NotFound, OpsAgentError
 from opsagent.ports.analyser import Analyser
 from opsagent.ports.files import FileHashes
+from opsagent.ports.secrets import Secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,8 @@ class Judged:
 class Judge:
     """Analyser, then policy. `backend` tells which sandbox backend a local command would run under.
 
-    `host_reach` is the installation admin's switch for connections that reach this machine.
+    `host_reach` is the installation admin's switch for connections that reach this machine. `analysers` are named by
+    language. `secrets` says which version of a credential would open the target.
     """
 
     analysers: Mapping[str, Analyser]
@@ -33,13 +36,28 @@ class Judge:
     hashes: FileHashes
     backend: Callable[[str], str]
     host_reach: bool
+    secrets: Secrets
 
     async def __call__(self, command: Command, connection: Connection, *, in_scope: bool) -> Judged:
-        """Judge the very object that would be executed. Never raises for a bad command: that is a verdict."""
+        """Judge the very object that would be executed. Never raises for a bad command: that is a verdict.
+
+        UnavailableError: who keeps the credential does not answer.
+        """
         manifest = await self._manifest(command, connection)
+        reads = manifest.proof is Proof.READ
+        credential = (connection.read_credential if reads else "") or connection.credential
+        version = 0
+        if credential:
+            try:
+                version = await self.secrets.version(connection.tenant, credential, connection)
+            except (NotFound, Forbidden, ConfigurationError) as error:
+                return Judged(command=command, verdict=_closed(error, manifest))
         finished = replace(
             command,
-            network=bool(manifest.contacts) or command.reach is Reach.HOST,
+            credential=credential,
+            credential_version=version,
+            actions=manifest.actions,
+            network=bool(manifest.contacts) or command.reach is Reach.HOST or connection.executor != "shell",
             writable=tuple(sorted({*manifest.writes, *manifest.deletes})),
             files=await self.hashes(manifest.executes, connection) if manifest.executes else (),
         )
@@ -47,7 +65,7 @@ class Judge:
 
     async def explain(self, texts: Sequence[str], connection: Connection) -> Sequence[Verdict]:
         """The verdicts for many command texts on one connection, in order; for people who ask "what would it get?"."""
-        analyser = self.analysers.get(connection.executor)
+        analyser = self.analysers.get(connection.language)
         manifests = (
             await analyser.analyse_all(texts, connection)
             if analyser
@@ -63,7 +81,7 @@ class Judge:
         ]
 
     def _verdict(self, manifest: Manifest, command: Command, connection: Connection, *, in_scope: bool) -> Verdict:
-        if connection.reach is Reach.HOST and not self.host_reach:
+        if connection.executor == "shell" and connection.reach is Reach.HOST and not self.host_reach:
             reason = "Connections that reach this machine are off; its admin sets OPSAGENT_HOST_REACH=true."
             return Verdict(decision=Decision.DENY, rule="host-reach-off", reason=reason, manifest=manifest)
         if command.executor != connection.executor:
@@ -81,8 +99,13 @@ class Judge:
         )
 
     async def _manifest(self, command: Command, connection: Connection) -> Manifest:
-        analyser = self.analysers.get(command.executor)
+        analyser = self.analysers.get(LANGUAGES.get(command.executor, command.executor))
         return await analyser.analyse(command, connection) if analyser else _unanalysed(command.executor)
+
+
+def _closed(error: OpsAgentError, manifest: Manifest) -> Verdict:
+    reason = f"Its target cannot be opened: {error.message} {error.fix}".strip()
+    return Verdict(decision=Decision.DENY, rule="no-credential", reason=reason, manifest=manifest)
 
 
 def _unanalysed(executor: str) -> Manifest:

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opsagent.domain.command import Command
+from opsagent.domain.command import BoundValue, Command
 from opsagent.domain.connection import Connection
-from opsagent.domain.render import Values, render, render_plain
+from opsagent.domain.languages import render
+from opsagent.domain.placeholders import names
+from opsagent.domain.render import Values, render_plain
 from opsagent.domain.run import Run
 from opsagent.domain.runbook import Check, Expect, Phase, RunbookStep
 from opsagent.domain.step import Step
 from opsagent.ports.clock import Clock
 
 RESTORE = "restore what was saved before"
+
+
+def executor_of(language: str, connection: Connection) -> str:
+    """What carries out a command of that language on that target; the language itself where the target has another."""
+    return connection.executor if connection.language == language else language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +33,19 @@ class Propose:
         self, run: Run, template: RunbookStep, connection: Connection, steps: Sequence[Step], values: Values
     ) -> Step:
         """The rendered step. InputError when a value may not stand in a command."""
+        language = template.executor
+        rendered = render(language, template.text, values)
+        bound = list(rendered.bound)
         undo = ""
-        if template.undo is not None:
-            undo = RESTORE if template.undo.restore else render(template.undo.text, values).text
-        rendered = render(template.text, values)
-        probe = render(template.probe, values).text if template.probe else ""
+        if template.undo is not None and template.undo.restore:
+            undo = RESTORE
+        elif template.undo is not None:
+            takes_back = render(language, template.undo.text, values)
+            undo, bound = takes_back.text, [*bound, *takes_back.bound]
+        probing = render(language, template.probe, values) if template.probe else None
+        bound += probing.bound if probing else ()
         command = Command(
-            executor=template.executor,
+            executor=executor_of(language, connection),
             text=rendered.text,
             connection_id=connection.id,
             connection_version=connection.version,
@@ -42,6 +55,8 @@ class Propose:
             undo=undo,
             keeps=tuple(render_plain(path, values) for path in template.save),
             outside=rendered.outside,
+            bound=tuple(dict.fromkeys(bound)),
+            rows=template.rows,
         )
         return self._step(
             run,
@@ -52,7 +67,7 @@ class Propose:
             why=template.why,
             expect=template.expect,
             retries=template.retries,
-            probe=probe,
+            probe=probing.text if probing else "",
         )
 
     def check(
@@ -67,9 +82,11 @@ class Propose:
         name: str,
     ) -> Step:
         """One sample of a check, as a step. InputError like above."""
+        rendered = render(check.executor, check.text, values)
         command = Command(
-            executor=check.executor,
-            text=render(check.text, values).text,
+            executor=executor_of(check.executor, connection),
+            text=rendered.text,
+            bound=rendered.bound,
             connection_id=connection.id,
             connection_version=connection.version,
             reach=connection.reach,
@@ -90,11 +107,15 @@ class Propose:
         stdin_artifact: str = "",
         undo_of: str = "",
         why: str = "",
+        bound: tuple[BoundValue, ...] = (),
+        timeout_s: float = 30.0,
     ) -> Step:
-        """A step whose text is already final: an undo, a save, a probe."""
+        """A step whose text is already final: an undo, a save, a probe. `bound` are the values of its holes."""
         command = Command(
             executor=connection.executor,
             text=text,
+            bound=tuple(one for one in bound if one.name in set(names(text))),
+            timeout_s=timeout_s,
             stdin_artifact=stdin_artifact,
             connection_id=connection.id,
             connection_version=connection.version,

@@ -97,7 +97,9 @@ async def pending_approvals(request: Request, principal: Reader) -> Response:
     steps: dict[str, Step] = {}
     for run_id in dict.fromkeys(approval.run_id for approval in asked):
         steps.update((step.id, step) for step in await agent.stores.journal.steps(principal.tenant, run_id))
-    approvals = [approval_json(approval, steps.get(approval.step_id)) for approval in asked]
+    approvals = [
+        approval_json(approval, steps.get(approval.step_id), await agent.alike(approval)) for approval in asked
+    ]
     unknown: list[wire.UnknownStepJson] = []
     parked = await agent.stores.runs.list(principal.tenant, status=RunStatus.AWAITING_APPROVAL, limit=_MAX_PARKED)
     for run in reversed(parked.items):

@@ -12,6 +12,7 @@ from opsagent.web import (
     approvals_socket,
     connections,
     control,
+    freezes,
     health,
     keys,
     policy,
@@ -39,6 +40,7 @@ ROUTERS = (
     connections.router,
     keys.router,
     control.router,
+    freezes.router,
     policy.router,
     health.router,
 )

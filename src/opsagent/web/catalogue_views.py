@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from opsagent.domain.connection import Connection
+from opsagent.domain.freeze import Freeze
 from opsagent.domain.identity import ApiKey
 from opsagent.domain.page import Page
 from opsagent.domain.runbook import Runbook
@@ -33,6 +34,7 @@ def ticket_json(ticket: Ticket) -> wire.TicketJson:
         "firing": ticket.firing,
         "signals": ticket.signals,
         "assessment": assessment_json(ticket.assessment) if ticket.assessment else None,
+        "takenBy": ticket.taken_by,
         "reason": ticket.reason,
         "createdAt": iso(ticket.created_at),
         "updatedAt": iso(ticket.updated_at),
@@ -44,6 +46,19 @@ def ticket_list(page: Page[Ticket]) -> wire.TicketList:
     """A page of tickets."""
     cursor = page.cursor or None
     return {"tickets": [ticket_json(ticket) for ticket in page.items], "nextCursor": cursor, "lastKey": cursor}
+
+
+def freeze_json(freeze: Freeze) -> wire.FreezeJson:
+    """A maintenance freeze."""
+    return {
+        "freezeId": freeze.id,
+        "startsAt": iso(freeze.starts_at),
+        "endsAt": iso(freeze.ends_at),
+        "reason": freeze.reason,
+        "by": freeze.by,
+        "environments": list(freeze.environments),
+        "connections": list(freeze.connections),
+    }
 
 
 def signal_json(signal: Signal) -> wire.SignalJson:

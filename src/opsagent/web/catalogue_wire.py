@@ -27,10 +27,29 @@ class TicketJson(TypedDict):
     firing: bool
     signals: int
     assessment: AssessmentJson | None
+    takenBy: str
     reason: str
     createdAt: str
     updatedAt: str
     closedAt: str | None
+
+
+class FreezeJson(TypedDict):
+    """A time in which nothing is changed."""
+
+    freezeId: str
+    startsAt: str
+    endsAt: str
+    reason: str
+    by: str
+    environments: list[str]
+    connections: list[str]
+
+
+class FreezeList(TypedDict):
+    """Those that have not ended."""
+
+    freezes: list[FreezeJson]
 
 
 class TicketList(TypedDict):

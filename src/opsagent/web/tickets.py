@@ -17,7 +17,7 @@ from opsagent.domain.ticket import Signal, SignalStatus, TicketStatus
 from opsagent.errors import IdempotencyMismatch
 from opsagent.ports.stores import Joined
 from opsagent.web import catalogue_wire as wire
-from opsagent.web.auth import Operator, Poster, Reader
+from opsagent.web.auth import Approver, Operator, Poster, Reader
 from opsagent.web.bodies import (
     Body,
     LongText,
@@ -152,6 +152,18 @@ async def reopen(request: Request, principal: Operator, ticket_id: TicketId) -> 
     body = await read_json(request, Change, optional=True)
     agent = deps_of(request).agent
     return as_json(ticket_json(await agent.close_ticket(principal, ticket_id, reopen=True, reason=body.reason)))
+
+
+@router.post("/{ticket_id}/take", summary="Take a ticket over", responses={200: {"model": wire.TicketJson}})
+async def take(request: Request, principal: Approver, ticket_id: TicketId) -> Response:
+    """You have it: the agent changes nothing more for it until you hand it back. What runs now is not ended."""
+    return as_json(ticket_json(await deps_of(request).agent.take_over(principal, ticket_id)))
+
+
+@router.post("/{ticket_id}/hand-back", summary="Hand a ticket back", responses={200: {"model": wire.TicketJson}})
+async def hand_back(request: Request, principal: Approver, ticket_id: TicketId) -> Response:
+    """The agent goes on where it parked; everything is judged and measured anew."""
+    return as_json(ticket_json(await deps_of(request).agent.take_over(principal, ticket_id, back=True)))
 
 
 def _received(joined: Sequence[Joined], signals: Sequence[Signal]) -> wire.Received:

@@ -174,8 +174,8 @@ def outside_json(command: Command) -> list[wire.OutsideJson]:
     return [{"start": span.start, "end": span.end, "origin": span.origin} for span in command.outside]
 
 
-def approval_json(approval: Approval, step: Step | None = None) -> wire.ApprovalJson:
-    """A question to people; `step` lets it mark what came from outside."""
+def approval_json(approval: Approval, step: Step | None = None, alike: Sequence[Approval] = ()) -> wire.ApprovalJson:
+    """A question to people; `step` lets it mark what came from outside, `alike` are earlier answers to the like."""
     return {
         "approvalId": approval.id,
         "runId": approval.run_id,
@@ -191,7 +191,7 @@ def approval_json(approval: Approval, step: Step | None = None) -> wire.Approval
         "issueDescription": approval.task,
         "issue_description": approval.task,
         "command": approval.command,
-        "outside": outside_json(step.command) if step and step.command.text == approval.command else [],
+        "outside": outside_json(step.command) if step and step.command.shown == approval.command else [],
         "target": approval.target,
         "why": approval.why,
         "reason": approval.reason,
@@ -204,6 +204,22 @@ def approval_json(approval: Approval, step: Step | None = None) -> wire.Approval
         "decidedBy": approval.decided_by,
         "notes": approval.notes,
         "usedAt": iso_or_none(approval.used_at),
+        "persons": approval.persons,
+        "fourEyes": approval.four_eyes,
+        "startedBy": approval.started_by,
+        "grants": [{"by": one.by, "at": iso(one.at), "notes": one.notes} for one in approval.grants],
+        "alike": [
+            {
+                "runId": one.run_id,
+                "status": one.status.value,
+                "decidedBy": one.decided_by,
+                "decidedAt": iso_or_none(one.decided_at),
+                "notes": one.notes,
+                "command": one.command,
+                "target": one.target,
+            }
+            for one in alike
+        ],
     }
 
 

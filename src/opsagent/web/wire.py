@@ -158,6 +158,26 @@ class OutsideJson(TypedDict):
     origin: str
 
 
+class GrantJson(TypedDict):
+    """One person's yes."""
+
+    by: str
+    at: str
+    notes: str
+
+
+class AlikeJson(TypedDict):
+    """What people said to a question like this one: the same step of the same runbook, or the same command."""
+
+    runId: str
+    status: str
+    decidedBy: str
+    decidedAt: str | None
+    notes: str
+    command: str
+    target: str
+
+
 class ApprovalJson(TypedDict):
     """A question to people about one digest; some names are there in snake_case too."""
 
@@ -188,6 +208,11 @@ class ApprovalJson(TypedDict):
     decidedBy: str
     notes: str
     usedAt: str | None
+    persons: int
+    fourEyes: bool
+    startedBy: str
+    grants: list[GrantJson]
+    alike: list[AlikeJson]
 
 
 class OutcomeJson(TypedDict):

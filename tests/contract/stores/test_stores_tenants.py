@@ -14,6 +14,7 @@ import pytest
 
 from manual_clock import ManualClock, SeededIds
 from opsagent.domain.connection import Connection
+from opsagent.domain.freeze import Freeze
 from opsagent.domain.step import StepStatus
 from opsagent.domain.ticket import TicketStatus
 from opsagent.errors import NotFound, OpsAgentError
@@ -60,6 +61,9 @@ class Full:
         self.connection = await stores.connections.put(Connection(id="", tenant=tenant, name="web-1"), "person:ada")
         self.key = nouns.key()
         await stores.keys.put(self.key, "person:ada")
+        now = nouns.clock.now()
+        self.freeze = Freeze(id="z", tenant=tenant, starts_at=now, ends_at=now + 9, reason="sale", by="person:ada")
+        await stores.control.freeze(self.freeze)
         await stores.control.set_switch(tenant, "paused", value=True, by="person:ada")
         return self
 
@@ -73,6 +77,7 @@ class Full:
             await stores.approvals.of_run(mine, self.run.id),
             await stores.control.cancel_requested(mine, self.run.id),
             await stores.control.switches(mine),
+            await stores.control.freezes(mine),
             await stores.tickets.list(mine),
             await stores.tickets.signals(mine, self.ticket.id),
             await stores.tickets.last_measurement(mine, "f1"),
@@ -93,6 +98,8 @@ FINDS_NOTHING: dict[str, Call] = {
     "journal.events": lambda s, a: s.journal.events("other", a.run.id),
     "approvals.pending": lambda s, a: s.approvals.pending("other"),
     "approvals.of_run": lambda s, a: s.approvals.of_run("other", a.run.id),
+    "approvals.alike": lambda s, a: s.approvals.alike("other", a.approval.likeness),
+    "control.freezes": lambda s, a: s.control.freezes("other"),
     "tickets.list": lambda s, a: s.tickets.list("other"),
     "tickets.signals": lambda s, a: s.tickets.signals("other", a.ticket.id),
     "tickets.history": lambda s, a: s.tickets.history("other", "f2"),
@@ -114,6 +121,8 @@ IS_REFUSED: dict[str, Call] = {
     "control.request_cancel": lambda s, a: s.control.request_cancel("other", a.run.id, "p"),
     "control.cancel_requested": lambda s, a: s.control.cancel_requested("other", a.run.id),
     "control.resolve_step": lambda s, a: s.control.resolve_step("other", a.run.id, a.step.id, answer="aborted", by="p"),
+    "control.lift": lambda s, a: s.control.lift("other", a.freeze.id, "p"),
+    "tickets.take": lambda s, a: s.tickets.take("other", a.ticket.id, taken_by="p", by="p"),
     "tickets.get": lambda s, a: s.tickets.get("other", a.ticket.id),
     "tickets.save": lambda s, a: s.tickets.save(replace(a.ticket, tenant="other"), []),
     "runbooks.get": lambda s, a: s.runbooks.get("other", a.runbook.id, version=a.runbook.version),
@@ -133,6 +142,7 @@ MAKES_ITS_OWN: dict[str, Call] = {
     "notices.add": lambda s, a: s.notices.add([replace(a.notice, tenant="other")]),
     "audit.append": lambda s, a: s.audit.append([a.nouns.entry(tenant="other")]),
     "control.set_switch": lambda s, a: s.control.set_switch("other", "acting", value=True, by="p"),
+    "control.freeze": lambda s, a: s.control.freeze(replace(a.freeze, tenant="other")),
     "runs.release": lambda s, a: s.runs.release(replace(a.lease, tenant="other")),
 }
 # ... or is tested below; the last belong to no tenant: workers, senders and the key's own holder use them.

@@ -79,6 +79,7 @@ def _row(question: Approval) -> dict[str, Any]:
         "target": question.target,
         "command": question.command,
         "digest": question.digest,
+        "likeness": question.likeness,
         "requested_at": question.requested_at,
         "expires_at": question.expires_at,
         "decided_at": question.decided_at,

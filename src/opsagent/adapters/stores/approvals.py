@@ -53,6 +53,15 @@ class SqlApprovals:
             .order_by(approvals.c.requested_at, approvals.c.id)
         )
 
+    async def alike(self, tenant: str, likeness: str, *, limit: int = 5) -> Sequence[Approval]:
+        """Decided questions of that likeness, newest decision first."""
+        return await self._read(
+            select(approvals.c.body)
+            .where(approvals.c.tenant == tenant, approvals.c.likeness == likeness, approvals.c.decided_at.is_not(None))
+            .order_by(approvals.c.decided_at.desc(), approvals.c.id)
+            .limit(limit)
+        )
+
     async def decide(
         self, tenant: str, approval_id: str, *, grant: bool, by: str, notes: str, digest: str = ""
     ) -> Approval:
@@ -74,8 +83,9 @@ class SqlApprovals:
                 return question
             fetch_run(connection, tenant, question.run_id, lock=True)
             store(connection, decided)
-            wake(connection, tenant, question.run_id, now)
-            self._chain.append(connection, [_entry(decided, by, now)])
+            if decided.status is not ApprovalStatus.PENDING:  # else more people are needed, and nothing goes on
+                wake(connection, tenant, question.run_id, now)
+            self._chain.append(connection, [_entry(decided, by, notes, now)])
             return decided
 
         return await self._engine.write("approvals.decide", work)
@@ -92,14 +102,15 @@ class SqlApprovals:
         return await self._engine.read(work)
 
 
-def _entry(question: Approval, by: str, now: float) -> AuditEntry:
+def _entry(question: Approval, by: str, notes: str, now: float) -> AuditEntry:
+    counted = question.status is ApprovalStatus.PENDING
     return AuditEntry(
         tenant=question.tenant,
         at=now,
         actor=by,
-        action=f"approval.{question.status.value}",
+        action="approval.counted" if counted else f"approval.{question.status.value}",
         run_id=question.run_id,
         step_id=question.step_id,
         digest=question.digest,
-        detail={"approval": question.id, "target": question.target, "notes": question.notes},
+        detail={"approval": question.id, "target": question.target, "notes": notes},
     )

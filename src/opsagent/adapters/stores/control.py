@@ -1,20 +1,21 @@
-"""A person's switches: cancel, pause, acting, and the word on an unknown step."""
+"""A person's switches: cancel, pause, acting, freezes, and the word on an unknown step."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from opsagent.adapters.stores.chain import Chain
 from opsagent.adapters.stores.changes import load_step, store_step
-from opsagent.adapters.stores.codec import decode
+from opsagent.adapters.stores.codec import decode, encode
 from opsagent.adapters.stores.engine import Engine
 from opsagent.adapters.stores.run_rows import OF_RUN, fetch, is_run, of_run, wake
 from opsagent.adapters.stores.switch_rows import ACTING, PAUSED, read_switches
-from opsagent.adapters.stores.tables import runs, switches
+from opsagent.adapters.stores.tables import freezes, runs, switches
 from opsagent.adapters.stores.upsert import upsert
 from opsagent.domain.event import AuditEntry
+from opsagent.domain.freeze import Freeze
 from opsagent.domain.run import Run
 from opsagent.domain.step import Step, StepStatus
 from opsagent.errors import IllegalMove, InputError, NotFound
@@ -118,3 +119,50 @@ class SqlControl:
             return resolved
 
         return await self._engine.write("control.resolve_step", work)
+
+    async def freeze(self, freeze: Freeze) -> None:
+        """Store a maintenance freeze; one with the same id is replaced. InputError when it ends before it starts."""
+        if freeze.ends_at <= freeze.starts_at:
+            raise InputError("The freeze ends before it starts.", fix="Give an end after the start.")
+
+        def work(connection: Connection) -> None:
+            row = {
+                "tenant": freeze.tenant,
+                "id": freeze.id,
+                "starts_at": freeze.starts_at,
+                "ends_at": freeze.ends_at,
+                "body": encode(freeze),
+            }
+            upsert(connection, freezes, [row])
+            self._note(connection, freeze.tenant, freeze.by, "freeze.set", freeze.id, freeze.reason)
+
+        await self._engine.write("control.freeze", work)
+
+    async def freezes(self, tenant: str) -> Sequence[Freeze]:
+        """Those that have not ended, by their start."""
+        query = (
+            select(freezes.c.body)
+            .where(freezes.c.tenant == tenant, freezes.c.ends_at > self._clock.now())
+            .order_by(freezes.c.starts_at, freezes.c.id)
+        )
+        return await self._engine.read(
+            lambda connection: [decode(Freeze, b) for b in connection.execute(query).scalars()]
+        )
+
+    async def lift(self, tenant: str, freeze_id: str, by: str) -> None:
+        """End a freeze now. NotFound."""
+
+        def work(connection: Connection) -> None:
+            gone = connection.execute(
+                delete(freezes).where(freezes.c.tenant == tenant, freezes.c.id == freeze_id).returning(freezes.c.id)
+            ).first()
+            if gone is None:
+                raise NotFound(f"There is no freeze {freeze_id}.", fix="List them: opsagent freeze list.")
+            self._note(connection, tenant, by, "freeze.lifted", freeze_id, "")
+
+        await self._engine.write("control.lift", work)
+
+    def _note(self, connection: Connection, tenant: str, by: str, action: str, freeze_id: str, reason: str) -> None:
+        detail = {"freeze": freeze_id, "reason": reason}
+        entry = AuditEntry(tenant=tenant, at=self._clock.now(), actor=by, action=action, detail=detail)
+        self._chain.append(connection, [entry])

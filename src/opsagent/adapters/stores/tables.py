@@ -142,7 +142,9 @@ approvals = Table(
     _time("decided_at", optional=True),
     _text("decided_by"),
     _time("used_at", optional=True),
+    Column("likeness", Text, nullable=False, server_default=""),
     _text("body"),
+    Index("approvals_alike", "tenant", "likeness", "decided_at"),
     Index("approvals_by_status", "tenant", "status", "requested_at", "id"),
     Index("approvals_of_run", "tenant", "run_id", "requested_at", "id"),
 )
@@ -327,6 +329,8 @@ switches = Table(
     _text("set_by"),
     _time("set_at"),
 )
+
+freezes = Table("freezes", metadata, _key("tenant"), _key("id"), _time("starts_at"), _time("ends_at"), _text("body"))
 
 audit = Table(
     "audit",

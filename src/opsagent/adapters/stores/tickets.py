@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection, select
 
@@ -12,6 +13,7 @@ from opsagent.adapters.stores.codec import decode
 from opsagent.adapters.stores.engine import Engine
 from opsagent.adapters.stores.paging import newest_first, page_of
 from opsagent.adapters.stores.receiving import receive
+from opsagent.adapters.stores.run_rows import wake
 from opsagent.adapters.stores.tables import measurements, signals, tickets
 from opsagent.adapters.stores.ticket_rows import LOADED, OPEN, fetch, load, save_ticket
 from opsagent.domain.event import AuditEntry
@@ -105,3 +107,21 @@ class SqlTickets:
             return saved
 
         return await self._engine.write("tickets.save", work)
+
+    async def take(self, tenant: str, ticket_id: str, *, taken_by: str, by: str) -> Ticket:
+        """A person takes it over, or hands it back; its open run becomes due. NotFound."""
+
+        def work(connection: Connection) -> Ticket:
+            now = self._clock.now()
+            ticket = fetch(connection, tenant, ticket_id)
+            if ticket.taken_by == taken_by:
+                return ticket
+            saved = save_ticket(connection, replace(ticket, taken_by=taken_by, updated_at=now))
+            if ticket.run_id:
+                wake(connection, tenant, ticket.run_id, now)
+            action = "ticket.taken" if taken_by else "ticket.handed_back"
+            detail = {"ticket": ticket_id, "takenBy": taken_by or ticket.taken_by}
+            self._chain.append(connection, [AuditEntry(tenant=tenant, at=now, actor=by, action=action, detail=detail)])
+            return saved
+
+        return await self._engine.write("tickets.take", work)

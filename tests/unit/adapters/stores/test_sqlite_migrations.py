@@ -28,8 +28,8 @@ from store_nouns import Nouns
 NEXT = '''"""The next schema."""
 import sqlalchemy as sa
 from alembic import op
-revision = "0003"
-down_revision = "0002"
+revision = "9999"
+down_revision = "{schema}"
 def upgrade():
     op.add_column("runs", sa.Column("mood", sa.Text()))
     {more}
@@ -104,7 +104,7 @@ async def test_a_folder_of_the_first_version_is_taken_over(
 async def newer_scripts(folder: Path, more: str = "") -> Path:
     scripts = folder / "migrations"
     shutil.copytree(SCRIPTS, scripts)
-    (scripts / "versions" / "m0003_next.py").write_text(NEXT.replace("{more}", more))
+    (scripts / "versions" / "m9999_next.py").write_text(NEXT.replace("{more}", more).replace("{schema}", SCHEMA))
     return scripts
 
 
@@ -117,15 +117,15 @@ async def test_an_existing_file_is_copied_before_it_is_migrated(
     run = await stores.runs.create(nouns.run())
     file = folder / "opsagent.db"
     scripts = await newer_scripts(tmp_path)
-    assert migrate(file_engine(file), file, schema="0003", scripts=scripts)  # the log holds the run: it is copied too
+    assert migrate(file_engine(file), file, schema="9999", scripts=scripts)  # the log holds the run: it is copied too
     await stores.housekeeping.close()
-    copy = folder / "opsagent.db.before-0003"
+    copy = folder / "opsagent.db.before-9999"
     assert copy.stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(copy)) as before, closing(sqlite3.connect(file)) as after:
         assert before.execute("SELECT id FROM runs").fetchall() == [(run.id,)]
         assert after.execute("SELECT id, mood FROM runs").fetchall() == [(run.id, None)]
-        assert before.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
-    with pytest.raises(StoreUnavailable, match="0003") as caught:
+        assert before.execute("SELECT version_num FROM alembic_version").fetchall() == [(SCHEMA,)]
+    with pytest.raises(StoreUnavailable, match="9999") as caught:
         await stores.housekeeping.open()
     assert "newer OpsAgent" in caught.value.fix
     assert "before-" in caught.value.fix
@@ -142,7 +142,7 @@ async def test_a_migration_that_fails_changes_nothing(
     file = folder / "opsagent.db"
     scripts = await newer_scripts(tmp_path, 'raise RuntimeError("half way")')
     with pytest.raises(RuntimeError, match="half way"):
-        migrate(file_engine(file), file, schema="0003", scripts=scripts)
+        migrate(file_engine(file), file, schema="9999", scripts=scripts)
     await stores.housekeeping.open()
     assert len((await stores.runs.list("acme")).items) == 1
     await stores.housekeeping.close()
