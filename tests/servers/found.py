@@ -36,6 +36,8 @@ NEEDED = (
     Needed(
         "pg_ctl", "postgresql", "the PostgreSQL runbooks", tuple(f"/usr/lib/postgresql/{v}/bin" for v in range(13, 19))
     ),
+    Needed("mariadbd", "mariadb-server", "the SQL executor", SBIN),
+    Needed("mariadb-install-db", "mariadb-server", "the SQL executor"),
     Needed("nginx", "nginx-light", "the web server runbooks", SBIN),
 )
 

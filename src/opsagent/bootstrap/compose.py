@@ -26,12 +26,12 @@ from opsagent.bootstrap.app import App
 from opsagent.domain.connection import Connection
 from opsagent.domain.runbook import Runbook
 from opsagent.errors import NotFound
-from opsagent.ports.secrets import Login
 from opsagent.loop.agent import Agent
 from opsagent.loop.drive import Kit
 from opsagent.loop.pressure import Pressure
 from opsagent.loop.worker import Worker
 from opsagent.ports.index import RunbookIndex
+from opsagent.ports.secrets import Login
 from opsagent.ports.stores import Stores
 from opsagent.settings import Settings
 from opsagent.stages.accept import Accept

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from opsagent.adapters.knowledge.located import Place
-from opsagent.domain.placeholders import holes, names
+from opsagent.domain.languages import holes_in
+from opsagent.domain.placeholders import names
 from opsagent.domain.render import CONNECTION_PREFIX
 from opsagent.domain.runbook import PLACEHOLDER, Runbook, RunbookStep
 from opsagent.errors import RunbookError
 
 _ALMOST = re.compile(r"\{\{\s*[A-Za-z_][A-Za-z0-9_.]*-[A-Za-z0-9_.-]*\s*\}\}")
+_CONNECTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _PLACE_FIX = "Let the value stand alone, with a space on both sides, as an argument of a plain command."
 
 
@@ -42,6 +44,10 @@ def check(runbook: Runbook, lines: Mapping[str, int], place: Place) -> list[Warn
         line = lines.get(f"measures.{alert}", 1)
         _check_target(measure.connection, f"the measure for {alert}", line, place)
         _check_text(measure.text, measure.executor, line, known, place)
+    if runbook.guard is not None:
+        line = lines.get("guard", 1)
+        _check_target(runbook.guard.connection, "the guard", line, place)
+        _check_text(runbook.guard.text, runbook.guard.executor, line, known, place)
     earlier: list[RunbookStep] = []
     for step in runbook.steps:
         _check_name(step, earlier, place)
@@ -75,10 +81,10 @@ def _check_when(step: RunbookStep, earlier: Sequence[RunbookStep], every: Sequen
 
 
 def _check_target(connection: str, what: str, line: int, place: Place) -> None:
-    """Refuse a target of its own: a run reaches one target, and would carry this out on that one."""
-    if connection:
-        fix = "One runbook, one target for now; use the run's connection. Another target gets a runbook of its own."
-        raise place.error(f"{what} names the connection `{connection}` for itself", line, fix)
+    """Refuse what cannot be the name of a connection: a value from outside never says where something is done."""
+    if connection and not _CONNECTION.fullmatch(connection):
+        fix = "Write the name as it is registered: letters, digits, dots, dashes and underscores, no {{value}}."
+        raise place.error(f"{what} names the connection `{connection}`, which is no name", line, fix)
 
 
 def _check_step(step: RunbookStep, known: _Known, place: Place) -> None:
@@ -87,6 +93,11 @@ def _check_step(step: RunbookStep, known: _Known, place: Place) -> None:
     _check_text(step.text, step.executor, step.line + 1, known, place)
     _check_text(step.probe, step.executor, step.line, known, place)
     _check_own(step, known, place)
+    if step.save and step.executor != "shell":
+        fix = "Capture what it changes in an earlier step, and write it back in `undo`."
+        raise place.error(f"`save` keeps files, and `{step.name}` is a step of {step.executor}", step.line, fix)
+    if step.rows is not None and step.executor != "sql":
+        raise place.error(f"`rows` is for statements, and `{step.name}` is none", step.line, "Leave it out.")
     _check_text(step.undo.text if step.undo else "", step.executor, step.line, known, place)
     for path in step.save:
         for name in names(path):
@@ -116,10 +127,7 @@ def _check_text(text: str, executor: str, line: int, known: _Known, place: Place
     for match in PLACEHOLDER.finditer(text):
         at = _line(text, match.start(), line)
         _check_known(match.group(1), at, known, place)
-        if executor != "shell":
-            fix = "Write the value out, or do this in a shell step."
-            raise place.error(f"values cannot stand in a step of `{executor}` yet", at, fix)
-    for hole in holes(text) if executor == "shell" else ():
+    for hole in holes_in(executor, text):
         if hole.problem:
             message = f"{{{{{hole.name}}}}} cannot stand here: {hole.problem}"
             raise place.error(message, _line(text, hole.start, line), _PLACE_FIX)

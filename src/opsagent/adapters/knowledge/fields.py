@@ -14,7 +14,7 @@ SLUG = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
-_EXPECT_KEYS = ("exit", "matches", "absent", "json", "equals")
+_EXPECT_KEYS = ("exit", "status", "matches", "absent", "json", "equals")
 _WHEN = re.compile(r"(\S+)\s+(?:(ok|failed)|matches\s+/(.*)/)")
 _PATTERN_FIX = "Shorten the pattern, use one class such as [a-z0-9.-]+ in place of nested groups, or split the step."
 
@@ -107,6 +107,8 @@ class Fields:
         text = self.text(form, "expect")
         if text.startswith("exit:"):
             return {"exit": text.removeprefix("exit:")}
+        if text.startswith("status:"):
+            return {"status": text.removeprefix("status:")}
         if text.startswith("json:") and "=" in text:
             path, _, equals = text.removeprefix("json:").partition("=")
             return {"json": path, "equals": equals}
@@ -116,7 +118,7 @@ class Fields:
         raise self.place.error(
             f"expect `{text}` is not understood",
             form.line,
-            "Use exit:0 or exit:0,1, /regex/, !/regex/ or json:path=value.",
+            "Use exit:0 or exit:0,1, status:200, /regex/, !/regex/ or json:path=value.",
         )
 
     def _expect(self, given: Mapping[str, Located], line: int) -> Expect:
@@ -126,10 +128,14 @@ class Fields:
                 "`json` and `equals` belong together", line, "Give both: json: status.phase, equals: up."
             )
         codes = self.texts(given["exit"], "exit", split=True) if "exit" in given else ("0",)
+        if "exit" in given and "status" in given:
+            raise self.place.error("`exit` and `status` are two ways to say it", line, "Keep one: status is of HTTP.")
+        statuses = self.texts(given["status"], "status", split=True) if "status" in given else ()
         exit_line = given["exit"].line if "exit" in given else line
         equals = given["equals"].value if "equals" in given else ""
         return Expect(
             exit_codes=tuple(self.number(Located(code, exit_line), "an exit code", most=255) for code in codes),
+            statuses=tuple(self.number(Located(one, line), "a status", most=599) for one in statuses),
             matches=self.pattern(given["matches"], "matches") if "matches" in given else "",
             absent=self.pattern(given["absent"], "absent") if "absent" in given else "",
             json_path=self.text(given["json"], "json", limit=200) if "json" in given else "",

@@ -20,6 +20,7 @@ KEYS = frozenset(
         "aliases",
         "alerts",
         "measures",
+        "guard",
         "labels",
         "severity",
         "connection",
@@ -53,6 +54,7 @@ class Header:
     labels: Mapping[str, str] = field(default_factory=dict)
     parameters: tuple[Parameter, ...] = ()
     measures: Mapping[str, Check] = field(default_factory=dict)
+    guard: Check | None = None
     lines: Mapping[str, int] = field(default_factory=dict)
     executable: bool = True
 
@@ -102,6 +104,7 @@ class _Reader:
             labels=self._labels(),
             parameters=self._parameters(),
             measures=self._measures(alerts),
+            guard=self._check("the guard", "guard", self.keys["guard"]) if "guard" in self.keys else None,
             lines=self.lines,
         )
 
@@ -188,15 +191,17 @@ class _Reader:
                 raise self.fields.place.error(
                     f"the measure for `{alert}` is for no alert of this runbook", value.line, fix
                 )
-        return {alert: self._measure(alert, value) for alert, value in found.items()}
+        return {
+            alert: self._check(f"the measure for {alert}", f"measures.{alert}", value) for alert, value in found.items()
+        }
 
-    def _measure(self, alert: str, found: Located) -> Check:
-        fields, what = self.fields, f"the measure for {alert}"
+    def _check(self, what: str, key: str, found: Located) -> Check:
+        fields = self.fields
         given = fields.mapping(found, what)
         fields.known(given, _MEASURE_KEYS, what)
         if "run" not in given:
             raise fields.place.error(f"{what} has no command", found.line, "Add run: and the command that measures it.")
-        self.lines[f"measures.{alert}"] = given["run"].line
+        self.lines[key] = given["run"].line
         executor = fields.text(given["executor"], "executor") if "executor" in given else "shell"
         if executor not in EXECUTORS:
             raise fields.place.error(

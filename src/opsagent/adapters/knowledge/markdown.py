@@ -157,6 +157,7 @@ def _assemble(
         parameters=header.parameters,
         measures=header.measures,
         severity=header.severity,
+        guard=header.guard,
         connection=header.connection,
         owner=header.owner,
         summary=header.summary or document.lead[:300],

@@ -28,7 +28,7 @@ _SAMPLE_WORDS = (
 )
 SAMPLES = frozenset(_SAMPLE_WORDS.split())
 _REPEATABLE = frozenset({"expect", "capture", "when"})
-_KEYS = ("name", "expect", "capture", "when", "timeout", "retries", "probe", "save", "undo", "connection")
+_KEYS = ("name", "expect", "capture", "when", "timeout", "retries", "probe", "save", "undo", "connection", "rows")
 _ATTRIBUTE = re.compile(r"""([A-Za-z][A-Za-z0-9_-]*)=("(?:[^"\\]|\\.)*"|'[^']*'|\S+)(?:\s+|$)""")
 _COMMAND_CHARS = 16_000
 
@@ -111,6 +111,7 @@ def read_step(fence: Fence, language: Language, place: Place) -> RunbookStep:
         probe=_one(given, "probe", fields),
         save=fields.texts(given["save"][0], "save", split=True) if "save" in given else (),
         undo=_undo(given, fields),
+        rows=_rows(given, fields),
     )
     if step.undo is not None and step.undo.restore and not step.save:
         raise place.error("`undo: restore` restores nothing: nothing is saved", fence.line, "Add save: with the paths.")
@@ -187,6 +188,19 @@ def _captures(found: Sequence[Located], fields: Fields) -> dict[str, str]:
 def _undo(given: Mapping[str, Sequence[Located]], fields: Fields) -> Undo | None:
     text = _one(given, "undo", fields)
     return Undo(restore=True) if text == "restore" else Undo(text=text) if text else None
+
+
+def _rows(given: Mapping[str, Sequence[Located]], fields: Fields) -> tuple[int, int] | None:
+    """How many rows a statement may change: `1`, or `1-10`."""
+    if "rows" not in given:
+        return None
+    text = _one(given, "rows", fields)
+    match = re.fullmatch(r"([0-9]{1,6})(?:-([0-9]{1,6}))?", text)
+    least = int(match.group(1)) if match else 1
+    most = int(match.group(2) or least) if match else 0
+    if most < least:
+        raise fields.place.error(f"rows `{text}` is not understood", given["rows"][0].line, "Write 1, or 1-10.")
+    return least, most
 
 
 def _check_spaces(text: str, fence: Fence, place: Place) -> None:

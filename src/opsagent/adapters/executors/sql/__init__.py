@@ -1,0 +1,1 @@
+"""Runs SQL statements on PostgreSQL and on MySQL or MariaDB."""
