@@ -14,8 +14,8 @@ import psycopg
 
 from servers.loopback import _child, _folder, free_port, listens, postgres, program, until
 
-READ_PASSWORD = "read-s3cret-91"  # noqa: S105 - of a server that lives for one test
-WRITE_PASSWORD = "write-s3cret-17"  # noqa: S105
+READ_PASSWORD = "read-s3cret-91"
+WRITE_PASSWORD = "write-s3cret-17"
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,12 @@ class Redaction:
         self._rebuild()
         return True
 
+    def learn(self, values: Iterable[str]) -> None:
+        """Hide these from now on; a value that is hidden already costs nothing. They stay for the process's life."""
+        for value in values:
+            if value not in self._held:
+                self.register(value)
+
     def unregister(self, value: str) -> None:
         """Let go of it once; it stays hidden while another holds it. An unknown value is ignored."""
         self._held.subtract({value: 1} if value in self._held else {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +16,16 @@ from opsagent.adapters.clock import SystemClock, SystemIds
 from opsagent.adapters.datafolder import prepare_folder
 from opsagent.adapters.executors.local import Backend, LocalExecutor, harden_process
 from opsagent.adapters.live import LiveHub
+from opsagent.adapters.secrets.broker import Broker
 from opsagent.bootstrap.configs import degraded_by_settings
+from opsagent.domain.connection import Connection
+from opsagent.errors import InputError, OpsAgentError
 from opsagent.loop.agent import Agent
 from opsagent.loop.worker import Worker
+from opsagent.ports.executor import Executor
 from opsagent.ports.intake import SignalSource
 from opsagent.ports.stores import Stores
+from opsagent.ports.target import TargetKind, Tested
 from opsagent.settings import Settings
 from opsagent.watch.housekeeping import Sweeper
 from opsagent.watch.outbox import Outbox
@@ -44,6 +49,9 @@ class App:
     ids: SystemIds
     stores: Stores
     executor: LocalExecutor
+    executors: Mapping[str, Executor]
+    targets: Mapping[str, TargetKind]
+    broker: Broker
     agent: Agent
     worker: Worker
     outbox: Outbox
@@ -53,10 +61,31 @@ class App:
     artifacts: FileArtifacts
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
-    @property
-    def executors(self) -> Mapping[str, LocalExecutor]:
-        """The executors by name."""
-        return {"shell": self.executor}
+    def check_connection(self, connection: Connection) -> None:
+        """Refuse a registration that cannot work. InputError."""
+        if connection.executor not in self.executors:
+            known = ", ".join(sorted(self.executors))
+            raise InputError(f"There is no executor {connection.executor}.", fix=f"Known here: {known}.")
+        kind = self.targets.get(connection.executor)
+        if kind is not None:
+            kind.check(connection)
+        elif connection.address or connection.options:
+            raise InputError("This machine has no address and no options.", fix="Leave them out.")
+
+    async def test_connection(self, connection: Connection) -> Sequence[Tested]:
+        """Really connect, once with each of its accounts; a target of this machine is tried by running `true`."""
+        kind = self.targets.get(connection.executor)
+        if kind is None:
+            return [await self.executor.test(connection, None)]
+        found = []
+        for name in dict.fromkeys(one for one in (connection.read_credential, connection.credential) if one):
+            try:
+                login = await self.broker.open(connection.tenant, name, connection)
+            except OpsAgentError as error:
+                found.append(Tested(ok=False, text=error.message, fix=error.fix))
+                continue
+            found.append(await kind.test(connection, login))
+        return found or [await kind.test(connection, None)]
 
     async def __aenter__(self) -> Self:
         """Open it, whole or not at all. FolderInUse, StoreUnavailable, ConfigurationError."""
@@ -135,5 +164,8 @@ class App:
                 readiness=self.readiness,
                 registry=CollectorRegistry(),
                 artifacts=self.artifacts,
+                credentials=self.broker,
+                check_connection=self.check_connection,
+                test_connection=self.test_connection,
             )
         )

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from opsagent.adapters.analysers.shell.analyser import ShellAnalyser
+from opsagent.adapters.analysers.sql.analyser import SqlAnalyser
 from opsagent.adapters.artifacts.files import FileArtifacts
 from opsagent.adapters.clock import SystemClock, SystemIds
 from opsagent.adapters.dispatch.inprocess import InProcessDispatch
 from opsagent.adapters.executors.local import LocalExecutor
 from opsagent.adapters.executors.local.hashes import LocalFileHashes
+from opsagent.adapters.executors.sql.executor import SqlExecutor
 from opsagent.adapters.failpoints import Failpoints
 from opsagent.adapters.knowledge.fts5 import Fts5Index
 from opsagent.adapters.knowledge.markdown import parse_runbook
@@ -20,18 +22,18 @@ from opsagent.adapters.outbound import OutboundClient
 from opsagent.adapters.policy_files import load_policy
 from opsagent.adapters.reasoners.runbook import RunbookReasoner
 from opsagent.adapters.redaction import Redaction
+from opsagent.adapters.secrets.broker import Broker, BrokerConfig
 from opsagent.adapters.stores.sqlite import SqliteConfig, open_sqlite
 from opsagent.bootstrap import configs
 from opsagent.bootstrap.app import App
-from opsagent.domain.connection import Connection
 from opsagent.domain.runbook import Runbook
-from opsagent.errors import NotFound
 from opsagent.loop.agent import Agent
 from opsagent.loop.drive import Kit
 from opsagent.loop.pressure import Pressure
 from opsagent.loop.worker import Worker
+from opsagent.ports.executor import Executor
 from opsagent.ports.index import RunbookIndex
-from opsagent.ports.secrets import Login
+from opsagent.ports.secrets import Secrets
 from opsagent.ports.stores import Stores
 from opsagent.settings import Settings
 from opsagent.stages.accept import Accept
@@ -64,7 +66,8 @@ def build(
     stores = open_sqlite(where, world.clock, world.ids, failpoints=failpoints)
     index = Fts5Index(folder / "index")
     outbox = world.outbox(stores)
-    kit = world.kit(stores, index, told=outbox.hint)
+    broker = world.broker(stores)
+    kit = world.kit(stores, index, broker, told=outbox.hint)
     return App(
         settings=settings,
         serving=serving,
@@ -73,6 +76,9 @@ def build(
         ids=world.ids,
         stores=stores,
         executor=world.executor,
+        executors=world.executors,
+        targets={"sql": world.sql},
+        broker=broker,
         agent=world.agent(stores, index, kit.judge),
         worker=Worker(
             kit=kit, dispatch=world.dispatch, pressure=world.pressure, config=configs.worker(settings, world.ids)
@@ -101,10 +107,13 @@ class _World:
     def __post_init__(self) -> None:
         self.dispatch = InProcessDispatch(self.clock)
         self.artifacts = FileArtifacts(configs.artifacts(self.settings))
+        self.redaction = Redaction(configs.secrets(self.settings))
+        self.sql = SqlExecutor(configs.sql(self.settings), clock=self.clock, redactor=self.redaction)
+        self.sealing = configs.sealing(self.settings)
         self.executor = LocalExecutor(
             configs.local(self.settings),
             clock=self.clock,
-            redactor=Redaction(configs.secrets(self.settings)),
+            redactor=self.redaction,
             artifacts=self.artifacts,
             failpoints=self.launcher_failpoints,
         )
@@ -114,19 +123,27 @@ class _World:
         webhook = WebhookChannel(configs.webhook(self.settings), client, self.clock)
         return Outbox(stores.notices, {webhook.name: webhook}, self.clock, self.ids)
 
-    def judge(self, execute: Execute) -> Judge:
+    def broker(self, stores: Stores) -> Broker:
+        config = BrokerConfig(files_root=self.settings.security.secret_files_root)
+        return Broker(config, stores.credentials, self.sealing, self.clock, self.ids, self.redaction.learn)
+
+    @property
+    def executors(self) -> Mapping[str, Executor]:
+        return {"shell": self.executor, "sql": self.sql}
+
+    def judge(self, execute: Execute, secrets: Secrets) -> Judge:
         policy, tables = load_policy(self.settings.policy.admin_policy_file, self.settings.policy.user_policy_file)
         return Judge(
-            analysers={"shell": ShellAnalyser(configs.shell(self.settings), tables)},
+            analysers={"shell": ShellAnalyser(configs.shell(self.settings), tables), "sql": SqlAnalyser()},
             policy=policy,
             hashes=LocalFileHashes(),
             backend=execute.backend,
             host_reach=self.settings.execution.host_reach,
-            secrets=_NoSecrets(),
+            secrets=secrets,
         )
 
-    def kit(self, stores: Stores, index: RunbookIndex, *, told: Callable[[], None]) -> Kit:
-        execute = Execute(executors={"shell": self.executor}, secrets=_NoSecrets(), clock=self.clock)
+    def kit(self, stores: Stores, index: RunbookIndex, secrets: Secrets, *, told: Callable[[], None]) -> Kit:
+        execute = Execute(executors=self.executors, secrets=secrets, clock=self.clock)
         return Kit(
             stores=stores,
             clock=self.clock,
@@ -135,7 +152,7 @@ class _World:
             reasoner=RunbookReasoner(),
             find_runbook=FindRunbook(runbooks=stores.runbooks, index=index),
             propose=Propose(clock=self.clock),
-            judge=self.judge(execute),
+            judge=self.judge(execute, secrets),
             ask=Ask(clock=self.clock, ids=self.ids, expiry_s=self.settings.worker.approval_expiry_seconds),
             execute=execute,
             close=Close(clock=self.clock, auto_close=self.settings.intake.auto_close),
@@ -167,13 +184,3 @@ class _World:
 
 def _parse(text: str, path: str, tenant: str) -> Runbook:
     return parse_runbook(text, path=path, tenant=tenant)
-
-
-class _NoSecrets:
-    """Until a keeper is wired."""
-
-    async def version(self, tenant: str, name: str, connection: Connection) -> int:
-        raise NotFound(f"There is no credential {name}.")
-
-    async def open(self, tenant: str, name: str, connection: Connection) -> Login:
-        raise NotFound(f"There is no credential {name}.")

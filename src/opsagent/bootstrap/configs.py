@@ -13,15 +13,19 @@ from opsagent.adapters.analysers.shell.analyser import ShellAnalyserConfig
 from opsagent.adapters.artifacts.files import ArtifactConfig
 from opsagent.adapters.clock import SystemIds
 from opsagent.adapters.executors.local import Backend, LocalConfig
+from opsagent.adapters.executors.sql.config import SqlConfig
 from opsagent.adapters.notify.webhook import WebhookConfig
 from opsagent.adapters.outbound import OutboundConfig
 from opsagent.adapters.prometheus.config import PrometheusConfig
 from opsagent.adapters.prometheus.source import PrometheusSource
+from opsagent.adapters.secrets.sealing import Sealing
 from opsagent.errors import ConfigurationError
 from opsagent.loop.limits import Limits
 from opsagent.loop.worker import WorkerConfig
 from opsagent.ports.intake import SignalSource
 from opsagent.settings import Settings
+
+KEY_BYTES = 32
 
 
 def sources(settings: Settings, ids: SystemIds) -> dict[str, SignalSource]:
@@ -63,6 +67,31 @@ def artifacts(settings: Settings) -> ArtifactConfig:
     text = settings.security.credential_encryption_key.get_secret_value()
     key = base64.urlsafe_b64decode(text) if text else None
     return ArtifactConfig(folder=settings.server.data_dir.expanduser(), key=key)
+
+
+def sealing(settings: Settings) -> Sealing:
+    """What seals credentials: the present key first, then the former ones."""
+    security = settings.security
+    texts = [security.credential_encryption_key, *security.credential_decryption_keys]
+    given = [text.get_secret_value() for text in texts]
+    if not given[0] and any(given):
+        raise ConfigurationError(
+            "There are former encryption keys and no present one.", fix="Set CREDENTIAL_ENCRYPTION_KEY as well."
+        )
+    try:
+        keys = [base64.b64decode(text.encode(), altchars=b"-_", validate=True) for text in given if text]
+    except ValueError as error:
+        raise ConfigurationError(
+            "credential_decryption_keys holds what is no key.", fix="Use the former keys."
+        ) from error
+    if any(len(key) != KEY_BYTES for key in keys):
+        raise ConfigurationError("credential_decryption_keys holds what is no key.", fix="Use the former keys.")
+    return Sealing(keys)
+
+
+def sql(settings: Settings) -> SqlConfig:
+    """For databases."""
+    return SqlConfig(output_cap_bytes=settings.execution.output_cap_bytes, ca_file=settings.security.ca_file)
 
 
 def outbound(settings: Settings) -> OutboundConfig:
@@ -110,7 +139,7 @@ def secrets(settings: Settings) -> list[str]:
     found: list[object] = []
     for area, name, _ in Settings.each():
         value = getattr(getattr(settings, area), name)
-        found += list(value.values()) if isinstance(value, Mapping) else [value]
+        found += list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, tuple) else [value]
     return [one.get_secret_value() for one in found if isinstance(one, SecretStr) and one.get_secret_value()]
 
 

@@ -13,6 +13,7 @@ from opsagent.cli import (
     audit,
     cancel,
     connections,
+    credentials,
     doctor,
     freeze,
     keys,
@@ -68,6 +69,7 @@ def build() -> typer.Typer:
         ("runbooks", runbooks.group),
         ("policy", policy.group),
         ("connections", connections.group),
+        ("credentials", credentials.group),
         ("keys", keys.group),
     ):
         app.add_typer(group(), name=name, rich_help_panel=SET_UP, epilog=EPILOG)

@@ -33,9 +33,15 @@ def add(
     reach: Annotated[
         Literal["sandbox", "host"], typer.Option("--reach", help="Scratch space only, or this machine itself.")
     ] = "sandbox",
-    executor: Annotated[
-        str, typer.Option("--executor", help="What carries commands out there; only shell for now.")
-    ] = "shell",
+    executor: Annotated[str, typer.Option("--executor", help="What carries commands out there: shell, sql.")] = "shell",
+    address: Annotated[
+        str, typer.Option("--address", help="Where it is: postgresql://HOST:PORT/DB, mysql://HOST:PORT/DB.")
+    ] = "",
+    credential: Annotated[str, typer.Option("--credential", help="The credential that opens it.")] = "",
+    read_credential: Annotated[
+        str, typer.Option("--read-credential", help="The one for reads: a database account that may only read.")
+    ] = "",
+    option: Annotated[Pairs | None, typer.Option("--option", metavar="K=V", help="A setting of its executor.")] = None,
     environment: Annotated[
         str, typer.Option("--environment", help="prod, staging, ...: rules may ask for it.")
     ] = "prod",
@@ -63,6 +69,10 @@ def add(
             "labels": pairs("--label", label or []),
             "values": pairs("--value", value or []),
             "hosts": list(host or []),
+            "address": address,
+            "options": pairs("--option", option or []),
+            "credential": credential,
+            "read_credential": read_credential,
         }
         stored = await door.put_connection(fields)
         say_json(stored) if as_json else say(
@@ -118,16 +128,17 @@ def show(name: Name, *, data_dir: DataDir = None, tenant: TenantName = DEFAULT_T
 def check(
     name: Name, *, data_dir: DataDir = None, tenant: TenantName = DEFAULT_TENANT, as_json: AsJson = False
 ) -> None:
-    """Run `true` there, and say whether the target can be reached and how it is held in."""
+    """Really connect, once with each of its accounts, and say what was seen."""
 
     async def work(door: Door) -> Exit | None:
         tried = await door.test_connection(name)
         if as_json:
             say_json(tried)
-        elif tried["ok"]:
-            say(f"{name} works: `true` ran in {tried['durationMs']} ms ({tried['backend']}).")
         else:
-            say(f"{name} does not work: {tried['note']}")
+            for one in tried["results"]:
+                say(f"{name} {'works' if one['ok'] else 'does not work'}: {one['text']}")
+                if one["fix"]:
+                    say(f"To mend: {one['fix']}")
         return None if tried["ok"] else Exit.FAILED
 
     perform(Place(data_dir=data_dir, tenant=tenant, as_json=as_json), work)

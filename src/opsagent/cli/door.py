@@ -143,7 +143,23 @@ class Door(Protocol):
         ...
 
     async def test_connection(self, name: str) -> Json:
-        """Run `true` there: `{ok, backend, durationMs, note}`."""
+        """Really connect: `{ok, results}`, a result for each account."""
+        ...
+
+    async def credentials(self) -> Sequence[Json]:
+        """All credentials by name, without values."""
+        ...
+
+    async def put_credential(self, name: str, fields: Json) -> Json:
+        """Store a value; `fields` are those of the API in snake_case."""
+        ...
+
+    async def remove_credential(self, name: str) -> None:
+        """Remove one."""
+        ...
+
+    async def rotate_key(self) -> Json:
+        """Seal every value with the present key: `{resealed}`."""
         ...
 
     async def explain(self, commands: Sequence[str], connection: str) -> Sequence[Json]:

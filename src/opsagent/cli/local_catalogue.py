@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from opsagent.bootstrap import App
-from opsagent.domain.command import Command
-from opsagent.domain.connection import BUILT_IN_SANDBOX, Connection
+from opsagent.domain.connection import BUILT_IN_SANDBOX
+from opsagent.domain.credential import Credential
 from opsagent.domain.event import AuditEntry
 from opsagent.domain.identity import Principal
-from opsagent.domain.manifest import Manifest, Proof
 from opsagent.domain.policy import explain
 from opsagent.errors import InputError, OpsAgentError
 from opsagent.ports.executor import Executor, Order
@@ -67,26 +66,12 @@ class LocalCatalogue:
 
     async def put_connection(self, fields: Json) -> Json:
         """Store one."""
-        from opsagent.web.connections import Registration, check_executor
+        from opsagent.web.connections import Registration
 
         name = connection_name(fields["name"])
         body = checked(Registration, {key: value for key, value in fields.items() if key != "name"})
-        check_executor(body.executor)
-        now = self.now()
-        connection = Connection(
-            id=self.app.ids.uuid(),
-            tenant=self.principal.tenant,
-            name=name,
-            executor=body.executor,
-            reach=body.reach,
-            environment=body.environment,
-            labels=body.labels,
-            values=body.values,
-            hosts=tuple(body.hosts),
-            credential=body.credential,
-            created_at=now,
-            updated_at=now,
-        )
+        connection = body.connection(self.principal.tenant, name, self.app.ids.uuid(), self.now())
+        self.app.check_connection(connection)
         stored = await self.app.stores.connections.put(connection, self.principal.id)
         return dict(catalogue_views.connection_json(stored))
 
@@ -95,31 +80,39 @@ class LocalCatalogue:
         await self.app.stores.connections.delete(self.principal.tenant, connection_name(name), self.principal.id)
 
     async def test_connection(self, name: str) -> Json:
-        """Run `true` there."""
+        """Really connect, once with each account."""
         connection = await self.app.stores.connections.get(self.principal.tenant, name)
-        executor = self.app.executors.get(connection.executor)
-        if executor is None:
-            known = ", ".join(sorted(self.app.executors))
-            raise InputError(f"There is no executor {connection.executor}.", fix=f"Known here: {known}.")
-        trial = f"test-{self.app.ids.uuid()}"
-        command = Command(
-            executor=connection.executor,
-            text="true",
-            connection_id=connection.id,
-            connection_version=connection.version,
-            reach=connection.reach,
-            timeout_s=10.0,
-            credential=connection.credential,
-        )
-        order = Order(
+        return dict(catalogue_views.tested_json(await self.app.test_connection(connection)))
+
+    async def credentials(self) -> Sequence[Json]:
+        """All credentials by name, without values."""
+        found = await self.app.stores.credentials.list(self.principal.tenant)
+        return [dict(catalogue_views.credential_json(one)) for one in found]
+
+    async def put_credential(self, name: str, fields: Json) -> Json:
+        """Store a value."""
+        from opsagent.web.credentials import NewCredential
+
+        body = checked(NewCredential, fields)
+        credential = Credential(
+            id="",
             tenant=self.principal.tenant,
-            run_id=trial,
-            token=f"{trial}.1.1",
-            command=command,
-            manifest=Manifest(proof=Proof.READ),
-            connection=connection,
+            name=connection_name(name),
+            kind=body.kind,
+            keeper=body.keeper,
+            reference=body.reference,
+            connections=tuple(body.connections),
         )
-        return await _tried(executor, order)
+        values = {field: value.get_secret_value() for field, value in body.values.items()}
+        return dict(catalogue_views.credential_json(await self.app.broker.keep(credential, values, self.principal.id)))
+
+    async def remove_credential(self, name: str) -> None:
+        """Remove one."""
+        await self.app.stores.credentials.delete(self.principal.tenant, name, self.principal.id)
+
+    async def rotate_key(self) -> Json:
+        """Seal every value with the present key."""
+        return {"resealed": await self.app.broker.rotate_key(self.principal.tenant)}
 
     async def explain(self, commands: Sequence[str], connection: str) -> Sequence[Json]:
         """What the policy says of commands on a connection."""

@@ -165,11 +165,24 @@ class RemoteDoor:
         return await self._ask("POST", f"/api/v1/tickets/{_part(ticket_id)}/{'hand-back' if back else 'take'}")
 
     async def test_connection(self, name: str) -> Json:
-        """Run `true` there, from this process: the API has no way to execute anything on demand."""
-        from opsagent.cli.local import local_door
+        """Really connect, once with each account."""
+        return await self._ask("POST", f"/api/v1/connections/{_part(name)}/test")
 
-        async with local_door(self.place) as beside:
-            return await beside.test_connection(name)
+    async def credentials(self) -> Sequence[Json]:
+        """All credentials by name, without values."""
+        return _listed(await self._ask("GET", "/api/v1/credentials"), "credentials")
+
+    async def put_credential(self, name: str, fields: Json) -> Json:
+        """Store a value."""
+        return await self._ask("PUT", f"/api/v1/credentials/{_part(name)}", fields)
+
+    async def remove_credential(self, name: str) -> None:
+        """Remove one."""
+        await self._ask("DELETE", f"/api/v1/credentials/{_part(name)}")
+
+    async def rotate_key(self) -> Json:
+        """Seal every value with the present key."""
+        return await self._ask("POST", "/api/v1/credentials/rotate-key")
 
     async def explain(self, commands: Sequence[str], connection: str) -> Sequence[Json]:
         """What the policy says of commands on a connection."""

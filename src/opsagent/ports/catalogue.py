@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from opsagent.domain.connection import Connection
+from opsagent.domain.credential import Credential
 from opsagent.domain.identity import ApiKey
 from opsagent.domain.runbook import Runbook
 
@@ -54,6 +55,41 @@ class ConnectionStore(Protocol):
 
     async def delete(self, tenant: str, name: str, by: str) -> None:
         """Remove it. NotFound."""
+        ...
+
+
+class CredentialStore(Protocol):
+    """Registered credentials; `sealed` is the encrypted value, None where somebody else keeps it."""
+
+    async def put(self, credential: Credential, sealed: bytes | None, by: str) -> Credential:
+        """Store it as given, with an audit entry, if `version` is one more than the stored one (1 for a new one).
+
+        ConflictError when somebody else stored another value meanwhile.
+        """
+        ...
+
+    async def get(self, tenant: str, name: str) -> Credential:
+        """One credential. NotFound."""
+        ...
+
+    async def sealed(self, tenant: str, name: str) -> tuple[Credential, bytes | None]:
+        """The credential with its encrypted value, read together. NotFound."""
+        ...
+
+    async def list(self, tenant: str) -> Sequence[Credential]:
+        """All of a tenant by name."""
+        ...
+
+    async def delete(self, tenant: str, name: str, by: str) -> None:
+        """Remove it with its value. Audit entry. NotFound."""
+        ...
+
+    async def reseal(self, credential: Credential, sealed: bytes) -> bool:
+        """Replace the encrypted value of that very version by the same value under another key; False when gone."""
+        ...
+
+    async def used(self, credential: Credential, at: float, by: str) -> None:
+        """Note who used it last. Best effort: a credential that was replaced meanwhile is left alone."""
         ...
 
 

@@ -18,7 +18,8 @@ from opsagent.domain.page import Page
 from opsagent.domain.run import Run, RunStatus, Source
 from opsagent.domain.step import Step
 from opsagent.domain.ticket import Signal, Ticket, TicketStatus
-from opsagent.ports.catalogue import ConnectionStore, KeyStore, RunbookStore
+from opsagent.ports.catalogue import ConnectionStore, CredentialStore, KeyStore, RunbookStore
+from opsagent.ports.housekeeping import Housekeeping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,26 +370,6 @@ class AuditStore(Protocol):
         ...
 
 
-class Housekeeping(Protocol):
-    """Opening, closing and cleaning a store."""
-
-    async def open(self) -> None:
-        """Make it usable: migrations under a lock, built-in rows. StoreUnavailable, FolderInUse."""
-        ...
-
-    async def expire(self) -> Sequence[str]:
-        """Delete ended runs past their ttl with their steps, events and approvals; returns the ids of the runs."""
-        ...
-
-    async def check(self) -> str:
-        """Empty when it can write, else what is wrong in words."""
-        ...
-
-    async def close(self) -> None:
-        """Finish what was begun and let go."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
     """All stores of one backend, as bootstrap hands them out."""
@@ -400,6 +381,7 @@ class Stores:
     tickets: TicketStore
     runbooks: RunbookStore
     connections: ConnectionStore
+    credentials: CredentialStore
     keys: KeyStore
     notices: NoticeStore
     audit: AuditStore

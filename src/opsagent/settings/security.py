@@ -33,6 +33,14 @@ class SecuritySettings(Area):
         "Key that encrypts stored credentials and saved files: 32 bytes in URL-safe base64. Without it none is stored.",
         alias="CREDENTIAL_ENCRYPTION_KEY",
     )
+    credential_decryption_keys: tuple[Secret, ...] = setting(
+        (),
+        "Former encryption keys: they only open, until `opsagent credentials rotate-key` has been run.",
+        shown="none",
+    )
+    secret_files_root: Path | None = setting(
+        None, "Folder below which secrets are mounted as files (Kubernetes, Docker); credentials name folders in it."
+    )
     slack_signing_secret: Secret = setting(_NONE, "Signing secret of the Slack app.", alias="SLACK_SIGNING_SECRET")
     jira_webhook_secret: Secret = setting(_NONE, "Secret of the Jira automation rule.", alias="JIRA_WEBHOOK_SECRET")
     webhook_secrets: Mapping[str, Secret] = setting(

@@ -11,7 +11,7 @@ from opsagent.domain.run import RETENTION_S
 from opsagent.errors import OpsAgentError
 from opsagent.ports.artifacts import ArtifactStore
 from opsagent.ports.clock import Clock
-from opsagent.ports.stores import Housekeeping
+from opsagent.ports.housekeeping import Housekeeping
 
 log = logging.getLogger(__name__)
 ARTIFACT_MARGIN_S = 7 * 24 * 3600  # longer than a run is left open

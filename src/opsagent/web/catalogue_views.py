@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from opsagent.domain.connection import Connection
+from opsagent.domain.credential import Credential
 from opsagent.domain.freeze import Freeze
 from opsagent.domain.identity import ApiKey
 from opsagent.domain.page import Page
@@ -10,6 +13,7 @@ from opsagent.domain.runbook import Runbook
 from opsagent.domain.ticket import Signal, SignalStatus, Ticket
 from opsagent.ports.index import Found
 from opsagent.ports.stores import Joined
+from opsagent.ports.target import Tested
 from opsagent.web import catalogue_wire as wire
 from opsagent.web.views import assessment_json, iso, iso_or_none
 
@@ -164,11 +168,39 @@ def connection_json(connection: Connection) -> wire.ConnectionJson:
         "labels": dict(connection.labels),
         "values": dict(connection.values),
         "hosts": list(connection.hosts),
+        "address": connection.address,
+        "options": dict(connection.options),
         "credential": connection.credential,
+        "readCredential": connection.read_credential,
         "version": connection.version,
         "createdAt": iso_or_none(connection.created_at),
         "updatedAt": iso_or_none(connection.updated_at),
     }
+
+
+def credential_json(credential: Credential) -> wire.CredentialJson:
+    """A credential, without its value."""
+    return {
+        "credentialId": credential.id,
+        "name": credential.name,
+        "kind": credential.kind.value,
+        "keeper": credential.keeper.value,
+        "reference": credential.reference,
+        "connections": list(credential.connections),
+        "version": credential.version,
+        "createdAt": iso_or_none(credential.created_at),
+        "updatedAt": iso_or_none(credential.updated_at),
+        "usedAt": iso_or_none(credential.used_at),
+        "usedBy": credential.used_by,
+    }
+
+
+def tested_json(found: Sequence[Tested]) -> wire.TestResult:
+    """What a test of a target saw."""
+    results: list[wire.TestedJson] = [
+        {"ok": one.ok, "text": one.text, "fix": one.fix, "facts": dict(one.facts)} for one in found
+    ]
+    return {"ok": all(one.ok for one in found), "results": results}
 
 
 def key_json(key: ApiKey) -> wire.KeyJson:

@@ -185,10 +185,57 @@ class ConnectionJson(TypedDict):
     labels: dict[str, str]
     values: dict[str, str]
     hosts: list[str]
+    address: str
+    options: dict[str, str]
     credential: str
+    readCredential: str
     version: int
     createdAt: str | None
     updatedAt: str | None
+
+
+class TestedJson(TypedDict):
+    """What was seen when a target was really connected to, with one of its accounts."""
+
+    ok: bool
+    text: str
+    fix: str
+    facts: dict[str, str]
+
+
+class TestResult(TypedDict):
+    """`ok` when every account works."""
+
+    ok: bool
+    results: list[TestedJson]
+
+
+class CredentialJson(TypedDict):
+    """A credential; its value is never shown."""
+
+    credentialId: str
+    name: str
+    kind: str
+    keeper: str
+    reference: str
+    connections: list[str]
+    version: int
+    createdAt: str | None
+    updatedAt: str | None
+    usedAt: str | None
+    usedBy: str
+
+
+class CredentialList(TypedDict):
+    """All of the tenant by name."""
+
+    credentials: list[CredentialJson]
+
+
+class Rotated(TypedDict):
+    """How many values were sealed anew."""
+
+    resealed: int
 
 
 class ConnectionList(TypedDict):

@@ -10,17 +10,16 @@ from starlette.responses import Response
 
 from opsagent.domain.command import Reach
 from opsagent.domain.connection import BUILT_IN_SANDBOX, Connection
-from opsagent.errors import InputError
+from opsagent.errors import Disabled, InputError
 from opsagent.web import catalogue_wire as wire
-from opsagent.web.auth import Admin, Reader
+from opsagent.web.auth import Admin, Looker, Reader
 from opsagent.web.bodies import Body, FieldName, LongText, ShortText, as_json, read_json, takes
-from opsagent.web.catalogue_views import connection_json
+from opsagent.web.catalogue_views import connection_json, tested_json
 from opsagent.web.deps import deps_of
 
 router = APIRouter(prefix="/api/v1/connections", tags=["Connections"])
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 Name = Annotated[str, Path(pattern=NAME)]
-EXECUTORS = ("shell",)  # those that can carry anything out in this version
 
 
 class Registration(Body):
@@ -32,13 +31,30 @@ class Registration(Body):
     labels: Annotated[dict[ShortText, ShortText], Field(default_factory=dict, max_length=50)]
     values: Annotated[dict[FieldName, LongText], Field(default_factory=dict, max_length=100)]
     hosts: Annotated[list[ShortText], Field(default_factory=list, max_length=100)]
+    address: ShortText = ""
+    options: Annotated[dict[FieldName, LongText], Field(default_factory=dict, max_length=50)]
     credential: ShortText = ""
+    read_credential: ShortText = ""
 
-
-def check_executor(name: str) -> None:
-    """Refuse an executor nobody has here: every run on that target would be denied. InputError."""
-    if name not in EXECUTORS:
-        raise InputError(f"There is no executor {name}.", fix=f"Known here: {', '.join(EXECUTORS)}.")
+    def connection(self, tenant: str, name: str, connection_id: str, now: float) -> Connection:
+        """As it would be stored."""
+        return Connection(
+            id=connection_id,
+            tenant=tenant,
+            name=name,
+            executor=self.executor,
+            reach=self.reach,
+            environment=self.environment,
+            labels=self.labels,
+            values=self.values,
+            hosts=tuple(self.hosts),
+            address=self.address,
+            options=self.options,
+            credential=self.credential,
+            read_credential=self.read_credential,
+            created_at=now,
+            updated_at=now,
+        )
 
 
 @router.get("", summary="List connections", responses={200: {"model": wire.ConnectionList}})
@@ -65,23 +81,10 @@ async def put_connection(request: Request, principal: Admin, name: Name) -> Resp
     body = await read_json(request, Registration)
     if name == BUILT_IN_SANDBOX:
         raise InputError("The sandbox is built in and cannot be changed.", fix="Choose another name.")
-    check_executor(body.executor)
     deps = deps_of(request)
-    now = deps.clock.now()
-    connection = Connection(
-        id=deps.ids.uuid(),
-        tenant=principal.tenant,
-        name=name,
-        executor=body.executor,
-        reach=body.reach,
-        environment=body.environment,
-        labels=body.labels,
-        values=body.values,
-        hosts=tuple(body.hosts),
-        credential=body.credential,
-        created_at=now,
-        updated_at=now,
-    )
+    connection = body.connection(principal.tenant, name, deps.ids.uuid(), deps.clock.now())
+    if deps.check_connection is not None:
+        deps.check_connection(connection)
     return as_json(connection_json(await deps.agent.stores.connections.put(connection, principal.id)))
 
 
@@ -92,3 +95,13 @@ async def delete_connection(request: Request, principal: Admin, name: Name) -> R
         raise InputError("The sandbox is built in and cannot be removed.", fix="Leave it; it reaches nothing.")
     await deps_of(request).agent.stores.connections.delete(principal.tenant, name, principal.id)
     return Response(status_code=204)
+
+
+@router.post("/{name}/test", summary="Really connect to a target", responses={200: {"model": wire.TestResult}})
+async def test_connection(request: Request, principal: Looker, name: Name) -> Response:
+    """Once with each of its accounts; nothing is changed there."""
+    deps = deps_of(request)
+    connection = await deps.agent.stores.connections.get(principal.tenant, name)
+    if deps.test_connection is None:
+        raise Disabled("Targets cannot be tried here.", fix="Ask the server that runs commands.")
+    return as_json(tested_json(await deps.test_connection(connection)))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 from starlette.requests import HTTPConnection
 
+from opsagent.domain.connection import Connection
+from opsagent.domain.credential import Credential
 from opsagent.loop.agent import Agent
 from opsagent.ports.artifacts import ArtifactStore
 from opsagent.ports.clock import Clock, Ids
 from opsagent.ports.intake import SignalSource
+from opsagent.ports.target import Tested
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,18 @@ class Readiness:
     degraded: Mapping[str, str] = field(default_factory=dict)
 
 
+class CredentialKeeper(Protocol):
+    """Stores values; they go in and never come out by this way."""
+
+    async def keep(self, credential: Credential, values: Mapping[str, str], by: str) -> Credential:
+        """A new credential, or a new value of an old one. InputError, ConfigurationError, ConflictError."""
+        ...
+
+    async def rotate_key(self, tenant: str) -> int:
+        """Seal every value anew with the present key; how many were."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebDeps:
     """Everything the routes use. `sources` maps `{source}` of the webhook route to its way in.
@@ -59,6 +75,9 @@ class WebDeps:
     readiness: Callable[[], Awaitable[Readiness]]
     registry: CollectorRegistry
     artifacts: ArtifactStore | None = None
+    credentials: CredentialKeeper | None = None
+    check_connection: Callable[[Connection], None] | None = None
+    test_connection: Callable[[Connection], Awaitable[Sequence[Tested]]] | None = None
 
 
 def deps_of(connection: HTTPConnection) -> WebDeps:

@@ -14,6 +14,7 @@ import pytest
 
 from manual_clock import ManualClock, SeededIds
 from opsagent.domain.connection import Connection
+from opsagent.domain.credential import Credential, CredentialKind
 from opsagent.domain.freeze import Freeze
 from opsagent.domain.step import StepStatus
 from opsagent.domain.ticket import TicketStatus
@@ -59,6 +60,9 @@ class Full:
         await stores.tickets.save(replace(joined.ticket, status=TicketStatus.CLOSED), [])
         self.runbook = await stores.runbooks.put(nouns.runbook(), "person:ada")
         self.connection = await stores.connections.put(Connection(id="", tenant=tenant, name="web-1"), "person:ada")
+        self.credential = await stores.credentials.put(
+            Credential(id="c1", tenant=tenant, name="db", kind=CredentialKind.TOKEN), b"sealed", "person:ada"
+        )
         self.key = nouns.key()
         await stores.keys.put(self.key, "person:ada")
         now = nouns.clock.now()
@@ -83,6 +87,7 @@ class Full:
             await stores.tickets.last_measurement(mine, "f1"),
             await stores.runbooks.list(mine),
             await stores.connections.list(mine),
+            await stores.credentials.sealed(mine, "db"),
             await stores.keys.list(mine),
             await stores.notices.list(mine),
             await stores.audit.list(mine),
@@ -106,6 +111,7 @@ FINDS_NOTHING: dict[str, Call] = {
     "tickets.last_measurement": lambda s, a: s.tickets.last_measurement("other", "f1"),
     "runbooks.list": lambda s, a: s.runbooks.list("other"),
     "runbooks.revision": lambda s, a: s.runbooks.revision("other"),
+    "credentials.list": lambda s, a: s.credentials.list("other"),
     "keys.list": lambda s, a: s.keys.list("other"),
     "notices.list": lambda s, a: s.notices.list("other"),
     "audit.list": lambda s, a: s.audit.list("other"),
@@ -129,6 +135,9 @@ IS_REFUSED: dict[str, Call] = {
     "runbooks.delete": lambda s, a: s.runbooks.delete("other", a.runbook.id, "p"),
     "connections.get": lambda s, a: s.connections.get("other", a.connection.id),
     "connections.delete": lambda s, a: s.connections.delete("other", "web-1", "p"),
+    "credentials.get": lambda s, a: s.credentials.get("other", "db"),
+    "credentials.sealed": lambda s, a: s.credentials.sealed("other", "db"),
+    "credentials.delete": lambda s, a: s.credentials.delete("other", "db", "p"),
     "keys.revoke": lambda s, a: s.keys.revoke("other", a.key.id, "p"),
     "notices.mark": lambda s, a: s.notices.mark(replace(a.notice, tenant="other")),
 }
@@ -143,6 +152,9 @@ MAKES_ITS_OWN: dict[str, Call] = {
     "audit.append": lambda s, a: s.audit.append([a.nouns.entry(tenant="other")]),
     "control.set_switch": lambda s, a: s.control.set_switch("other", "acting", value=True, by="p"),
     "control.freeze": lambda s, a: s.control.freeze(replace(a.freeze, tenant="other")),
+    "credentials.put": lambda s, a: s.credentials.put(replace(a.credential, tenant="other"), b"x", "p"),
+    "credentials.reseal": lambda s, a: s.credentials.reseal(replace(a.credential, tenant="other"), b"y"),
+    "credentials.used": lambda s, a: s.credentials.used(replace(a.credential, tenant="other"), 1.0, "p"),
     "runs.release": lambda s, a: s.runs.release(replace(a.lease, tenant="other")),
 }
 # ... or is tested below; the last belong to no tenant: workers, senders and the key's own holder use them.

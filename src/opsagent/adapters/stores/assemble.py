@@ -10,6 +10,7 @@ from opsagent.adapters.stores.audit import SqlAudit
 from opsagent.adapters.stores.chain import Chain
 from opsagent.adapters.stores.connections import SqlConnections
 from opsagent.adapters.stores.control import SqlControl
+from opsagent.adapters.stores.credentials import SqlCredentials
 from opsagent.adapters.stores.engine import Engine
 from opsagent.adapters.stores.housekeeping import SqlHousekeeping
 from opsagent.adapters.stores.journal import SqlJournal
@@ -44,6 +45,7 @@ def assemble(
         tickets=SqlTickets(engine, clock, chain),
         runbooks=SqlRunbooks(engine, clock, chain),
         connections=SqlConnections(engine, clock, ids, chain),
+        credentials=SqlCredentials(engine, clock, chain),
         keys=SqlKeys(engine, clock, chain),
         notices=SqlNotices(engine, clock),
         audit=SqlAudit(engine, chain),

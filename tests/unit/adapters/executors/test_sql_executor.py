@@ -1,5 +1,7 @@
 """The SQL executor on a real PostgreSQL and a real MariaDB: reads, limits, and effects that happen once."""
 
+# ruff: noqa: S608 - the tests write their own statements
+
 from __future__ import annotations
 
 import asyncio
@@ -249,7 +251,9 @@ async def test_ddl_has_its_token_too(place: Place) -> None:
 
 async def test_an_unreachable_server_is_told_apart(place: Place) -> None:
     order = place.change("delete from orders")
-    gone = replace(order, connection=replace(order.connection, address=f"{place.database.address[:10]}://127.0.0.1:1/x"))
+    gone = replace(
+        order, connection=replace(order.connection, address=f"{place.database.address[:10]}://127.0.0.1:1/x")
+    )
     gone = replace(gone, connection=replace(gone.connection, address=place.database.address.replace(
         str(place.database.port), "1")))  # fmt: skip
     with pytest.raises(ExecutionError, match="cannot be reached") as refused:
@@ -280,7 +284,7 @@ async def running(place: Place, text: str) -> int:
 
 async def seen(place: Place, text: str, count: int) -> None:
     async with asyncio.timeout(10):
-        while await running(place, text) != count:  # noqa: ASYNC110 - the server's state: there is no event
+        while await running(place, text) != count:
             await asyncio.sleep(0.02)
 
 

@@ -20,14 +20,17 @@ from opsagent.adapters.executors.local.launcher import END_LIMIT_S
 from opsagent.adapters.executors.local.launching import Launching, launch
 from opsagent.adapters.executors.local.survivors import age_s, runs_properly
 from opsagent.adapters.executors.local.tokens import Attempt, Tokens
-from opsagent.domain.command import Reach
-from opsagent.domain.manifest import Proof
+from opsagent.domain.command import Command, Reach
+from opsagent.domain.connection import Connection
+from opsagent.domain.manifest import Manifest, Proof
 from opsagent.domain.outcome import Outcome
 from opsagent.errors import ExecutionError, OpsAgentError, SandboxUnavailable, TokenTaken, UnavailableError
 from opsagent.ports.artifacts import ArtifactStore
 from opsagent.ports.clock import Clock
 from opsagent.ports.executor import Kept, Order, Trace, Traced
 from opsagent.ports.redact import Redactor
+from opsagent.ports.secrets import Login
+from opsagent.ports.target import Tested
 
 _HASTE_S = 3.0  # what a launcher may need beyond the grace and the killing to write its outcome
 _LOOK_S = 0.05  # between two looks at a launcher that is not our child
@@ -82,6 +85,33 @@ class LocalExecutor:
         except (SandboxUnavailable, OSError):
             self._ground = None
         return doctor.describe(await self.probe(), self._config)
+
+    async def test(self, connection: Connection, login: Login | None) -> Tested:  # noqa: ARG002 - it needs no log-in
+        """Run `true` where its commands run (ports/target.py)."""
+        trial = f"test-{os.getpid()}-{id(connection)}"
+        command = Command(
+            executor=self._name, text="true", connection_id=connection.id, reach=connection.reach, timeout_s=10.0
+        )
+        order = Order(
+            tenant=connection.tenant,
+            run_id=trial,
+            token=f"{trial}.1.{self._clock.now():.6f}",
+            command=command,
+            manifest=Manifest(proof=Proof.READ),
+            connection=connection,
+        )
+        try:
+            outcome = await self.run(order)
+        except OpsAgentError as error:
+            return Tested(ok=False, text=error.message, fix=error.fix)
+        finally:
+            await self.release(trial)
+            await self.forget(trial)
+        facts = {"backend": outcome.backend, "durationMs": str(round(outcome.duration_s * 1000))}
+        if outcome.exit_code != 0:
+            return Tested(ok=False, text=f"`true` ended with {outcome.exit_code}. {outcome.note}".strip(), facts=facts)
+        text = f"`true` ran in {facts['durationMs']} ms ({outcome.backend}). {outcome.note}".strip()
+        return Tested(ok=True, text=text, facts=facts)
 
     async def run(self, order: Order) -> Outcome:
         """Execute it (see the port).

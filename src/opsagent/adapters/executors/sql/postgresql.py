@@ -214,8 +214,8 @@ def _name(token: str) -> str:
     return f"opsagent:{token}"[:63]
 
 
-def _tls(connection: Connection, config: SqlConfig) -> dict[str, str]:
-    """libpq 34.19: the certificate is checked against the name, unless the connection says less or it is loopback."""
+def _tls(connection: Connection, config: SqlConfig) -> dict[str, Any]:
+    """Libpq 34.19: the certificate is checked against the name, unless the connection says less or it is loopback."""
     loopback = urlsplit(connection.address).hostname in {"127.0.0.1", "::1", "localhost"}
     mode = connection.options.get("sslmode", "prefer" if loopback else "verify-full")
     if not mode.startswith("verify"):

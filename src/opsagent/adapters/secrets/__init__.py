@@ -1,0 +1,1 @@
+"""Keeps credentials, and opens one for one attempt."""
