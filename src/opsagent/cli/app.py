@@ -63,7 +63,6 @@ def build() -> typer.Typer:
     app.command("demo", rich_help_panel=SET_UP, epilog=EPILOG)(demo)
     app.command("serve", rich_help_panel=SET_UP, epilog=EPILOG)(serve.serve)
     app.command("doctor", rich_help_panel=SET_UP, epilog=EPILOG)(doctor.doctor)
-    app.command("audit", rich_help_panel=SET_UP, epilog=EPILOG)(audit.audit)
     app.add_typer(freeze.group(), name="freeze", rich_help_panel=DECIDE, epilog=EPILOG)
     for name, group in (
         ("runbooks", runbooks.group),
@@ -71,6 +70,7 @@ def build() -> typer.Typer:
         ("connections", connections.group),
         ("credentials", credentials.group),
         ("keys", keys.group),
+        ("audit", audit.group),
     ):
         app.add_typer(group(), name=name, rich_help_panel=SET_UP, epilog=EPILOG)
     return app

@@ -179,6 +179,10 @@ class Door(Protocol):
         """End one now."""
         ...
 
+    async def check_audit(self, head: str) -> Json:
+        """Check the whole record: `{entries, head, trouble}`."""
+        ...
+
     async def audit(self, *, after: int, limit: int) -> Sequence[Json]:
         """The append-only record."""
         ...

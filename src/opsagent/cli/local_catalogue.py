@@ -146,6 +146,11 @@ class LocalCatalogue:
         """End one now."""
         await self.app.stores.keys.revoke(self.principal.tenant, key_id, self.principal.id)
 
+    async def check_audit(self, head: str) -> Json:
+        """Check the whole record."""
+        found = await self.app.stores.audit.verify(self.principal.tenant, head=head)
+        return {"entries": found.entries, "head": found.head, "trouble": found.trouble}
+
     async def audit(self, *, after: int, limit: int) -> Sequence[Json]:
         """The append-only record."""
         found = await self.app.stores.audit.list(self.principal.tenant, after=after, limit=limit)

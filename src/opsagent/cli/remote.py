@@ -205,6 +205,13 @@ class RemoteDoor:
         """End one now."""
         await self._ask("DELETE", f"/api/v1/keys/{_part(key_id)}")
 
+    async def check_audit(self, head: str) -> Json:
+        """Check the whole record, beside the server: the API does not hand it out."""
+        from opsagent.cli.local import local_door
+
+        async with local_door(self.place) as beside:
+            return await beside.check_audit(head)
+
     async def audit(self, *, after: int, limit: int) -> Sequence[Json]:
         """The append-only record, read beside the server: the API does not hand it out."""
         from opsagent.cli.local import local_door

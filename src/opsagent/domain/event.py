@@ -60,6 +60,19 @@ class AuditEntry:
     hash: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditCheck:
+    """What a check of a tenant's record found: how many entries hold, its head, and what is wrong in words.
+
+    `head` is `<sequence>:<hash>` of the last entry. Kept elsewhere, it proves later that nothing before it was cut off
+    or rewritten.
+    """
+
+    entries: int
+    head: str
+    trouble: str = ""
+
+
 def cap(text: str, limit: int = CONTENT_CAP_BYTES) -> str:
     """`text` in at most `limit` bytes of UTF-8: head and tail, with the cut said in between."""
     raw = text.encode("utf-8", "replace")

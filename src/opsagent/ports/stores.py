@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from opsagent.domain.approval import Approval
-from opsagent.domain.event import AuditEntry, RunEvent
+from opsagent.domain.event import AuditCheck, AuditEntry, RunEvent
 from opsagent.domain.freeze import Freeze
 from opsagent.domain.notice import Notice
 from opsagent.domain.page import Page
@@ -367,6 +367,10 @@ class AuditStore(Protocol):
 
     async def list(self, tenant: str, *, after: int = 0, limit: int = 1000) -> Sequence[AuditEntry]:
         """In order."""
+        ...
+
+    async def verify(self, tenant: str, *, head: str = "") -> AuditCheck:
+        """Read the whole record and check every seal, and that `head` is in it. InputError: that is no head."""
         ...
 
 

@@ -158,7 +158,7 @@ MAKES_ITS_OWN: dict[str, Call] = {
     "runs.release": lambda s, a: s.runs.release(replace(a.lease, tenant="other")),
 }
 # ... or is tested below; the last belong to no tenant: workers, senders and the key's own holder use them.
-BELOW = {"control.switches", "connections.list"}
+BELOW = {"control.switches", "connections.list", "audit.verify"}
 OF_NO_TENANT = {
     "runs.due",
     "notices.take",
@@ -219,3 +219,8 @@ async def test_a_key_names_its_tenant(stores: Stores, full: Full, clock: ManualC
     found = await stores.keys.find(full.key.secret_sha256)
     assert found is not None
     assert found.tenant == full.nouns.tenant
+
+
+async def test_a_record_is_verified_alone(stores: Stores, full: Full) -> None:
+    assert (await stores.audit.verify("other")).entries == 0
+    assert (await stores.audit.verify(full.nouns.tenant)).entries == len(await stores.audit.list(full.nouns.tenant))

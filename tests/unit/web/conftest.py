@@ -21,9 +21,12 @@ from opsagent.adapters.knowledge.fts5 import Fts5Index
 from opsagent.adapters.knowledge.markdown import parse_runbook
 from opsagent.adapters.live import LiveHub
 from opsagent.adapters.policy_files import load_policy
+from opsagent.adapters.secrets.broker import Broker, BrokerConfig
+from opsagent.adapters.secrets.sealing import Sealing
 from opsagent.adapters.stores.memory import open_memory
 from opsagent.domain.approval import Approval
 from opsagent.domain.command import Command, OutsideSpan, digest
+from opsagent.domain.connection import Connection
 from opsagent.domain.event import EventType, RunEvent
 from opsagent.domain.identity import ApiKey, PrincipalKind, Role
 from opsagent.domain.manifest import Decision, Manifest, Proof, Verdict
@@ -33,8 +36,10 @@ from opsagent.domain.run import Node, Run, RunResult, RunStatus, Source
 from opsagent.domain.runbook import Phase
 from opsagent.domain.step import Step, StepStatus
 from opsagent.domain.trigger import Trigger
+from opsagent.errors import NotFound
 from opsagent.loop.agent import Agent
 from opsagent.ports.analyser import Analyser
+from opsagent.ports.secrets import Login
 from opsagent.ports.stores import Change, Lease
 from opsagent.stages.accept import Accept
 from opsagent.stages.correlate import Correlate
@@ -187,6 +192,16 @@ async def _ready() -> Readiness:
     return Readiness(ready=True)
 
 
+class NoCredentials:
+    """A keeper with nothing in it."""
+
+    async def version(self, tenant: str, name: str, connection: Connection) -> int:
+        raise NotFound(f"{tenant} has no credential {name} for {connection.name}.")
+
+    async def open(self, tenant: str, name: str, connection: Connection) -> Login:
+        raise NotFound(f"{tenant} has no credential {name} for {connection.name}.")
+
+
 def _judge(policy: Policy, analysers: Mapping[str, Analyser]) -> Judge:
     return Judge(
         analysers=analysers,
@@ -194,6 +209,7 @@ def _judge(policy: Policy, analysers: Mapping[str, Analyser]) -> Judge:
         hashes=LocalFileHashes(),
         backend=lambda _executor: "bubblewrap",
         host_reach=True,
+        secrets=NoCredentials(),
     )
 
 
@@ -259,6 +275,9 @@ async def make_web() -> AsyncIterator[MakeWeb]:
             config=WebConfig(**{"version": "1.2.3", "tick_s": 0.2, **config}),
             readiness=readiness,
             registry=CollectorRegistry(),
+            credentials=Broker(
+                BrokerConfig(), stores.credentials, Sealing([b"k" * 32]), clock, ids, lambda _values: None
+            ),
         )
         web = Web(app=create_app(deps), agent=agent, live=live, deps=deps)
         made.append(web)

@@ -78,13 +78,6 @@ async def test_connections_are_the_admins(web):
     assert (await admin.get("/api/v1/connections/shop")).status_code == 404
 
 
-async def test_an_executor_nobody_has_is_refused(web):
-    answer = await web.client("admin").put("/api/v1/connections/db", json={"executor": "sql"})
-    assert (answer.status_code, answer.json()["detail"]) == (422, "There is no executor sql.")
-    assert answer.json()["fix"] == "Known here: shell."
-    assert (await web.client("admin").get("/api/v1/connections/db")).status_code == 404
-
-
 @pytest.mark.parametrize(
     "body", [{"reach": "moon"}, {"password": "x"}, {"hosts": "a"}, {"values": {"a b": "c"}}, {"executor": "Shell!"}]
 )

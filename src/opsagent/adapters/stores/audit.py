@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import builtins
+import hmac
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +14,8 @@ from sqlalchemy import Connection, select
 from opsagent.adapters.stores.chain import Chain
 from opsagent.adapters.stores.engine import Engine
 from opsagent.adapters.stores.tables import audit
-from opsagent.domain.event import AuditEntry
+from opsagent.domain.event import AuditCheck, AuditEntry
+from opsagent.errors import InputError
 
 
 class SqlAudit:
@@ -39,6 +42,45 @@ class SqlAudit:
             return [_load(row) for row in connection.execute(query)]
 
         return await self._engine.read(work)
+
+    async def verify(self, tenant: str, *, head: str = "") -> AuditCheck:
+        """Check every seal, a page at a time, so that a long record needs no memory. InputError for what is no head."""
+        wanted = _parsed(head) if head else None
+        last: AuditEntry | None = None
+        seen = wanted is None or wanted[0] == 0
+        while entries := await self.list(tenant, after=last.sequence if last else 0):
+            broken = self._chain.first_broken(entries, after=last)
+            if broken is not None:
+                good = last.sequence if last else 0
+                good += sum(one.sequence < broken.sequence for one in entries)
+                return AuditCheck(
+                    entries=good,
+                    head=_head_of(last),
+                    trouble=f"Entry {broken.sequence} ({broken.action} by {broken.actor}) was changed, or one before "
+                    "it was removed, added or moved.",
+                )
+            if wanted is not None and (found := next((one for one in entries if one.sequence == wanted[0]), None)):
+                seen = hmac.compare_digest(found.hash, wanted[1])
+                if not seen:
+                    trouble = f"Entry {wanted[0]} is not the one the given head names: the record was written anew."
+                    return AuditCheck(entries=found.sequence - 1, head=_head_of(entries[-1]), trouble=trouble)
+            last = entries[-1]
+        count = last.sequence if last else 0
+        if not seen and wanted is not None:
+            trouble = f"The record ends at entry {count}, before the given head {wanted[0]}: its end was cut off."
+            return AuditCheck(entries=count, head=_head_of(last), trouble=trouble)
+        return AuditCheck(entries=count, head=_head_of(last))
+
+
+def _head_of(entry: AuditEntry | None) -> str:
+    return f"{entry.sequence}:{entry.hash}" if entry else "0:"
+
+
+def _parsed(head: str) -> tuple[int, str]:
+    sequence, colon, sealed = head.strip().partition(":")
+    if not colon or not sequence.isdecimal() or not re.fullmatch(r"[0-9a-f]{64}|", sealed):
+        raise InputError(f"{head!r} is no head of a record.", fix="Give a line that `opsagent audit head` printed.")
+    return int(sequence), sealed
 
 
 def _load(row: Any) -> AuditEntry:

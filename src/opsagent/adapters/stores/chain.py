@@ -81,6 +81,10 @@ class Chain:
     def _key(self) -> bytes:
         return self._read_key()
 
+    def first_broken(self, entries: Iterable[AuditEntry], *, after: AuditEntry | None) -> AuditEntry | None:
+        """As the function of that name, with the store's key."""
+        return first_broken(self._key, entries, after=after)
+
     def append(self, connection: Connection, entries: Sequence[AuditEntry]) -> None:
         """Number, seal and store, per tenant. InputError for text that cannot be kept."""
         heads: dict[str, tuple[int, str]] = connection.info.setdefault(HEADS, {})
