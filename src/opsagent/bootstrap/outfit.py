@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from opsagent.adapters.clock import SystemClock, SystemIds
@@ -41,14 +41,15 @@ def ids() -> Ids:
     return SystemIds()
 
 
-def explainer(settings: Settings) -> tuple[Policy, Analyser]:
-    """The policy in force and the analyser of shell commands, without a store. PolicyUnloadable."""
+def explainer(settings: Settings) -> tuple[Policy, Mapping[str, Analyser]]:
+    """The policy in force and the analysers by language, without a store. PolicyUnloadable."""
     from opsagent.adapters.analysers.shell.analyser import ShellAnalyser, ShellAnalyserConfig
+    from opsagent.adapters.analysers.sql.analyser import SqlAnalyser
     from opsagent.adapters.policy_files import load_policy
 
     policy, tables = load_policy(settings.policy.admin_policy_file, settings.policy.user_policy_file)
     protected = str(settings.server.data_dir.expanduser().resolve())
-    return policy, ShellAnalyser(ShellAnalyserConfig(protected=(protected,)), tables)
+    return policy, {"shell": ShellAnalyser(ShellAnalyserConfig(protected=(protected,)), tables), "sql": SqlAnalyser()}
 
 
 def runbook_parser() -> Callable[[str, str], Runbook]:

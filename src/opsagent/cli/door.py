@@ -122,6 +122,10 @@ class Door(Protocol):
         """Check and store one."""
         ...
 
+    async def rehearse(self, runbook_id: str, connection: str, given: Json) -> Json:
+        """What a runbook would do, judged and not run: `{steps, denied}`."""
+        ...
+
     async def search(self, query: str, limit: int) -> Json:
         """`{query, fits, hits}`."""
         ...

@@ -50,6 +50,11 @@ class LocalCatalogue:
         """Check and store one."""
         return dict(catalogue_views.runbook_json(await self.app.agent.add_runbook(self.principal, text, path)))
 
+    async def rehearse(self, runbook_id: str, connection: str, given: Json) -> Json:
+        """What a runbook would do, judged and not run."""
+        found = await self.app.agent.rehearse(self.principal.tenant, runbook_id, connection=connection, given=given)
+        return dict(views.rehearsal_json(found))
+
     async def search(self, query: str, limit: int) -> Json:
         """What answers the query."""
         return dict(catalogue_views.found_json(await self.app.agent.search(self.principal.tenant, query, limit=limit)))

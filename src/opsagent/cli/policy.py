@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from opsagent.cli.exits import Exit
 from opsagent.cli.lines import read_lines
 from opsagent.cli.options import AsJson, DataDir, Place, TenantName
 from opsagent.cli.perform import finish
+from opsagent.cli.policy_cases import read_cases
 from opsagent.cli.screen import say, say_json
 from opsagent.domain.identity import DEFAULT_TENANT
 from opsagent.errors import InputError
@@ -25,6 +27,7 @@ def group() -> typer.Typer:
     app = typer.Typer(help="The policy: what would it say of a command?", no_args_is_help=True)
     app.callback()(_policy)
     app.command("explain")(explain)
+    app.command("test")(check)
     return app
 
 
@@ -43,6 +46,10 @@ def explain(
     connection: Annotated[
         str, typer.Option("--connection", help="The target it would run on. Default: this host, no store needed.")
     ] = "",
+    address: Annotated[
+        str,
+        typer.Option("--address", help="A target that is not registered: postgresql://H/DB, mysql://H/DB, ssh://H."),
+    ] = "",
     data_dir: DataDir = None,
     tenant: TenantName = DEFAULT_TENANT,
     as_json: AsJson = False,
@@ -54,7 +61,7 @@ def explain(
         if bool(command) == bool(batch):
             raise InputError("Give one command, or a file of them.", fix="opsagent policy explain -- 'df -h | sort'")
         texts = read_lines(batch) if batch else [_text(command or [])]
-        for verdict in await _explained(place, texts, connection):
+        for verdict in await _explained(place, texts, connection, address):
             say_json(verdict) if place.as_json else _say(verdict)
         return Exit.OK
 
@@ -66,11 +73,46 @@ def _text(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else shlex.join(words)
 
 
-async def _explained(place: Place, texts: Sequence[str], connection: str) -> Sequence[Json]:
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A YAML list of command and verdict.")],
+    *,
+    data_dir: DataDir = None,
+    tenant: TenantName = DEFAULT_TENANT,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the policy with what you expect of it; exit 1 when a command gets something else."""
+    place = Place(data_dir=data_dir, tenant=tenant, as_json=as_json)
+
+    async def work() -> Exit:
+        wrong = 0
+        cases = read_cases(file)
+        for case in cases:
+            (found,) = await _explained(place, [case.command], case.connection, case.address, case.environment)
+            as_expected = found["verdict"] == case.verdict and case.rule in ("", found["rule"])
+            wrong += not as_expected
+            if as_json:
+                say_json({**found, "expected": case.verdict, "asExpected": as_expected})
+            elif not as_expected:
+                wanted = case.verdict + (f" by {case.rule}" if case.rule else "")
+                say(f"{file}:{case.line}: {found['verdict']} by {found['rule']}, expected {wanted}")
+                say(f"  {case.command}")
+                say(f"  {found['reason']}")
+        if not as_json:
+            say(f"{len(cases) - wrong} of {len(cases)} as expected.")
+        return Exit.FAILED if wrong else Exit.OK
+
+    finish(place, work)
+
+
+async def _explained(
+    place: Place, texts: Sequence[str], connection: str, address: str = "", environment: str = "prod"
+) -> Sequence[Json]:
+    if connection and address:
+        raise InputError("A registered connection has its own address.", fix="Give one of the two.")
     if not connection:
         from opsagent.cli.standing_policy import explain_here
 
-        return await explain_here(place, texts)
+        return await explain_here(place, texts, address=address, environment=environment)
     from opsagent.cli.door import open_door
 
     async with open_door(place) as door:

@@ -127,6 +127,11 @@ class RemoteDoor:
         """Check and store one."""
         return await self._ask("POST", "/api/v1/runbooks", {"text": text, "path": path[-PATH_CHARS:]})
 
+    async def rehearse(self, runbook_id: str, connection: str, given: Json) -> Json:
+        """What a runbook would do, judged and not run."""
+        body = {"connection": connection, "parameters": given}
+        return await self._ask("POST", f"/api/v1/runbooks/{_part(runbook_id)}/dry-run", body)
+
     async def search(self, query: str, limit: int) -> Json:
         """What answers the query."""
         return await self._ask("GET", "/api/v1/runbooks/search", query={"q": query, "limit": str(limit)})

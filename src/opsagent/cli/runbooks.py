@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from opsagent.cli.door import Door
+from opsagent.cli.dry_run import dry_run
 from opsagent.cli.exits import Exit, complain
 from opsagent.cli.lines import read_lines
 from opsagent.cli.options import AsJson, DataDir, Place, TenantName
@@ -27,6 +28,7 @@ def group() -> typer.Typer:
     app = typer.Typer(help="Procedures people wrote: add, list, show, check and search them.", no_args_is_help=True)
     for function, name in ((add, "add"), (check, "check"), (list_all, "list"), (show, "show"), (search, "search")):
         app.command(name)(function)
+    app.command("dry-run")(dry_run)
     return app
 
 

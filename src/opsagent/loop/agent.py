@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from opsagent.domain.approval import Approval
-from opsagent.domain.connection import Connection
+from opsagent.domain.command import Command
+from opsagent.domain.connection import BUILT_IN_SANDBOX, Connection
 from opsagent.domain.event import AuditEntry
 from opsagent.domain.freeze import Freeze
 from opsagent.domain.identity import Permission, Principal
@@ -25,6 +26,8 @@ from opsagent.ports.stores import IdempotencyKey, Joined, Stores
 from opsagent.stages.accept import Accept
 from opsagent.stages.correlate import Correlate
 from opsagent.stages.judge import Judge
+from opsagent.stages.propose import Propose
+from opsagent.stages.rehearse import Rehearse, Rehearsed
 
 RunbookParser = Callable[[str, str, str], Runbook]
 
@@ -210,6 +213,22 @@ class Agent:
             tenant, await self.stores.runbooks.revision(tenant), await self.stores.runbooks.list(tenant)
         )
         return await self.index.search(tenant, query, limit=limit)
+
+    async def rehearse(
+        self, tenant: str, runbook_id: str, *, connection: str = "", given: Mapping[str, str] | None = None
+    ) -> Sequence[Rehearsed]:
+        """What a runbook would do on a connection (its own, or the sandbox), judged and never run. NotFound."""
+        runbook = await self.stores.runbooks.get(tenant, runbook_id)
+        main = connection or runbook.connection or BUILT_IN_SANDBOX
+
+        async def target(name: str) -> Connection:
+            return await self.stores.connections.get(tenant, name or main)
+
+        async def judged(command: Command, where: Connection) -> Verdict:
+            return (await self.judge(command, where, in_scope=True)).verdict
+
+        rehearse = Rehearse(propose=Propose(clock=self.clock), judge=judged)
+        return await rehearse(runbook, target, given or {}, now=self.clock.now())
 
     async def explain(self, tenant: str, commands: Sequence[str], connection: str = "") -> Sequence[Verdict]:
         """What the policy would say of these commands on a connection; nothing is executed. NotFound."""

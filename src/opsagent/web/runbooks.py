@@ -10,10 +10,23 @@ from starlette.responses import Response
 
 from opsagent.errors import InputError
 from opsagent.web import catalogue_wire as wire
+from opsagent.web import wire as views_wire
 from opsagent.web.auth import Operator, Reader
-from opsagent.web.bodies import Body, ShortText, Text, as_json, is_json_request, read_json, read_text, takes
+from opsagent.web.bodies import (
+    Body,
+    FieldName,
+    LongText,
+    ShortText,
+    Text,
+    as_json,
+    is_json_request,
+    read_json,
+    read_text,
+    takes,
+)
 from opsagent.web.catalogue_views import found_json, runbook_detail, runbook_json
 from opsagent.web.deps import deps_of
+from opsagent.web.views import rehearsal_json
 
 router = APIRouter(prefix="/api/v1/runbooks", tags=["Runbooks"])
 RunbookId = Annotated[str, Path(max_length=200)]
@@ -24,6 +37,13 @@ class Markdown(Body):
 
     text: Annotated[Text, Field(min_length=1)]
     path: ShortText = "runbook.md"
+
+
+class DryRun(Body):
+    """On which target, and with which values."""
+
+    connection: ShortText = ""
+    parameters: Annotated[dict[FieldName, LongText], Field(default_factory=dict, max_length=100)]
 
 
 @router.get("", summary="List runbooks", responses={200: {"model": wire.RunbookList}})
@@ -97,6 +117,21 @@ async def put_runbook(request: Request, principal: Operator, runbook_id: Runbook
             fix=f"Set `id: {runbook_id}` in its front matter, or put it to /api/v1/runbooks/{parsed.id}.",
         )
     return as_json(runbook_detail(await agent.add_runbook(principal, markdown.text, markdown.path)))
+
+
+@router.post(
+    "/{runbook_id}/dry-run",
+    summary="What a runbook would do, judged and not run",
+    responses={200: {"model": views_wire.Rehearsal}},
+    openapi_extra=takes(DryRun, required=False),
+)
+async def dry_run(request: Request, principal: Operator, runbook_id: RunbookId) -> Response:
+    """Each check and step with its target, its manifest and its verdict; `parameters` may give captures, too."""
+    body = await read_json(request, DryRun, optional=True)
+    found = await deps_of(request).agent.rehearse(
+        principal.tenant, runbook_id, connection=body.connection, given=body.parameters
+    )
+    return as_json(rehearsal_json(found))
 
 
 @router.delete("/{runbook_id}", summary="Delete a runbook", status_code=204)

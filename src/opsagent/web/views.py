@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 from opsagent.domain.approval import Approval
 from opsagent.domain.command import Command
 from opsagent.domain.event import RunEvent
-from opsagent.domain.manifest import Manifest, Verdict
+from opsagent.domain.manifest import Decision, Manifest, Verdict
 from opsagent.domain.outcome import Outcome
 from opsagent.domain.page import Page
 from opsagent.domain.run import RETENTION_S, Run, RunResult
 from opsagent.domain.step import Step, StepStatus
 from opsagent.domain.ticket import Assessment
 from opsagent.loop.agent import RunView
+from opsagent.stages.rehearse import Rehearsed
 from opsagent.web import wire
 
 RUNS_PATH = "/api/agent-ops"
@@ -167,6 +168,26 @@ def verdict_json(command: str, verdict: Verdict) -> wire.VerdictJson:
         "reason": verdict.reason,
         "manifest": manifest_json(verdict.manifest),
     }
+
+
+def rehearsal_json(found: Sequence[Rehearsed]) -> wire.Rehearsal:
+    """A dry run."""
+    steps: list[wire.RehearsedJson] = [
+        {
+            "name": one.name,
+            "phase": one.phase,
+            "command": one.command,
+            "target": one.target,
+            "when": one.when,
+            "undo": one.undo,
+            "saves": list(one.saves),
+            "verdict": verdict_json(one.command, one.verdict) if one.verdict else None,
+            "problem": one.problem,
+        }
+        for one in found
+    ]
+    denied = any(one.verdict is not None and one.verdict.decision is Decision.DENY for one in found)
+    return {"steps": steps, "denied": denied}
 
 
 def outside_json(command: Command) -> list[wire.OutsideJson]:

@@ -158,6 +158,27 @@ class OutsideJson(TypedDict):
     origin: str
 
 
+class RehearsedJson(TypedDict):
+    """One step of a dry run: as it would run, or `problem`: why that cannot be told yet."""
+
+    name: str
+    phase: str
+    command: str
+    target: str
+    when: str
+    undo: str
+    saves: list[str]
+    verdict: VerdictJson | None
+    problem: str
+
+
+class Rehearsal(TypedDict):
+    """A whole runbook, judged and not run; `denied` when a step would never be allowed."""
+
+    steps: list[RehearsedJson]
+    denied: bool
+
+
 class GrantJson(TypedDict):
     """One person's yes."""
 
