@@ -37,6 +37,8 @@ def two(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tw
     asked = first.question(joined["runId"])
     steps = first.get_json(f"/api/v1/agent/{joined['runId']}")["steps"]
     key = first.json_of("POST", "/api/v1/keys", {"name": "marmalade key", "role": "viewer"}, status=201)
+    mounted = {"kind": "token", "keeper": "file", "reference": "marmalade"}
+    first.json_of("PUT", f"/api/v1/credentials/{shop.name}", mounted)
     yield Two(
         first,
         second,
@@ -99,6 +101,9 @@ def test_what_the_first_has_the_second_cannot_touch(two: Two) -> None:
         two.second.delete(f"/api/v1/runbooks/{two.shop.runbook}"),
         two.second.delete(f"/api/v1/connections/{two.shop.name}"),
         two.second.delete(f"/api/v1/keys/{two.ids['key_id']}"),
+        two.second.delete(f"/api/v1/credentials/{two.shop.name}"),
+        two.second.post(f"/api/v1/connections/{two.shop.name}/test"),
+        two.second.post(f"/api/v1/runbooks/{two.shop.runbook}/dry-run"),
         two.second.post("/api/v1/agent/execute", json={"runbookId": two.shop.runbook, "issueDescription": "x"}),
         two.second.post("/api/v1/trigger/api", json={"taskDescription": "x", "connection": two.shop.name}),
     ]
