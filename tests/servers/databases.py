@@ -43,7 +43,7 @@ def mariadb() -> Iterator[Database]:
             "CREATE DATABASE shop;\n"
             f"CREATE USER reader@localhost IDENTIFIED BY '{READ_PASSWORD}';\n"
             f"CREATE USER writer@localhost IDENTIFIED BY '{WRITE_PASSWORD}';\n"
-            "CREATE USER owner@localhost;\nGRANT ALL ON *.* TO owner@localhost;\n"
+            "CREATE USER owner@localhost;\nGRANT ALL ON *.* TO owner@localhost WITH GRANT OPTION;\n"
             "GRANT SELECT ON shop.* TO reader@localhost;\nGRANT ALL ON shop.* TO writer@localhost;\n"
         )
         first.chmod(0o644)

@@ -241,6 +241,46 @@ async def test_a_killed_worker_leaves_one_effect_or_none(place: Place) -> None:
             await place.executor.run(order)
 
 
+async def test_a_connection_that_broke_is_asked_about_at_once(place: Place) -> None:
+    """Somebody ends our session in the middle of the statement: the marker says that nothing was kept."""
+    sleep = "'x' || pg_sleep(33)::text" if place.is_postgres else "concat('x', sleep(33))"
+    order = place.change(f"update orders set state = {sleep} where id = 1", timeout_s=60)
+    task = asyncio.ensure_future(place.executor.run(order))
+    await seen(place, "sleep(33)", 1)
+    if place.is_postgres:
+        await place.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%sleep(33)%' "
+            "AND pid <> pg_backend_pid()"
+        )
+    else:
+        found = await place.sql(
+            "SELECT id FROM information_schema.processlist WHERE info LIKE '%sleep(33)%' AND id <> connection_id()"
+        )
+        ((number,),) = found
+        await place.sql(f"KILL {number}")
+    outcome = await task
+    assert (outcome.known, outcome.exit_code, outcome.changed) == (True, 1, False)
+    assert (await place.executor.trace(order)).traced is Traced.NEVER_STARTED
+    assert (await place.sql("SELECT state FROM orders WHERE id = 1"))[0][0] == "open"
+
+
+async def test_the_marker_table_may_be_made_by_somebody_else(place: Place) -> None:
+    """The write account needs no right to create, once the table is there."""
+    await place.executor.run(place.change("update orders set state = 'x' where id = 3"))
+    if place.is_postgres:
+        await place.sql("REVOKE CREATE ON SCHEMA public FROM writer")
+    else:
+        await place.sql("REVOKE CREATE ON shop.* FROM writer@localhost")
+    try:
+        outcome = await place.executor.run(place.change("update orders set state = 'y' where id = 3", rows=(1, 1)))
+        assert outcome.exit_code == 0, outcome.stderr
+    finally:
+        if place.is_postgres:
+            await place.sql("GRANT CREATE ON SCHEMA public TO writer")
+        else:
+            await place.sql("GRANT CREATE ON shop.* TO writer@localhost")
+
+
 async def test_ddl_has_its_token_too(place: Place) -> None:
     order = place.change("alter table orders add note varchar(9)")
     assert (await place.executor.run(order)).exit_code == 0

@@ -76,9 +76,9 @@ class SqlExecutor:
             await session.stop()
             if reads:
                 return self._failed(order, started, "the server did not end it in time", timed_out=True, changed=False)
-            return self._lost(order, started, "the server did not answer in time")
+            return await self._told_by_marker(order, started, "the server did not answer in time")
         except ConnectionGone as error:
-            return self._lost(order, started, str(error))
+            return await self._told_by_marker(order, started, str(error))
         except asyncio.CancelledError:
             await asyncio.shield(asyncio.ensure_future(session.stop()))
             raise
@@ -187,6 +187,20 @@ class SqlExecutor:
             raise _not_started(connection, self._redactor(str(error))) from None
         except _driver_errors(scheme) as error:
             raise _not_started(connection, self._redactor(_hidden(error, login))) from None
+
+    async def _told_by_marker(self, order: Order, started: float, why: str) -> Outcome:
+        """The connection broke: the marker knows whether it was kept, if the server can still be asked."""
+        if order.manifest.proof is Proof.READ:
+            return self._failed(order, started, why, timed_out=False, changed=False)
+        try:
+            trace = await self.trace(order)
+        except UnavailableError:
+            return self._lost(order, started, why)
+        if trace.outcome is not None:
+            return trace.outcome
+        if trace.traced is Traced.NEVER_STARTED:
+            return self._failed(order, started, why, timed_out=False, changed=False)
+        return self._lost(order, started, why)
 
     def _outcome(self, order: Order, started: float, result: Result) -> Outcome:
         lines = ["\t".join(r"\N" if one is None else _escaped(one) for one in row) for row in result.rows]

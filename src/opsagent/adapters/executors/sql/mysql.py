@@ -172,6 +172,10 @@ class MySqlSession:
             return found
 
     async def _make_table(self) -> None:
+        """Looked for first: CREATE TABLE IF NOT EXISTS wants the right to create even where it does nothing."""
+        there = "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = %s"
+        if await self._all(there, [self._table]):
+            return
         await self._all(
             f"CREATE TABLE IF NOT EXISTS {self._table} (token varchar(190) PRIMARY KEY, "
             "at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, outcome mediumtext) ENGINE=InnoDB"

@@ -165,6 +165,10 @@ class PostgresSession:
             await self._raw.close()
 
     async def _make_table(self) -> None:
+        """Looked for first: CREATE TABLE IF NOT EXISTS wants the right to create even where it does nothing."""
+        found = await self._raw.execute(b"SELECT to_regclass($1)", [self._table])
+        if (await found.fetchone() or (None,))[0] is not None:
+            return
         try:
             await self._raw.execute(
                 f"CREATE TABLE IF NOT EXISTS {self._table} "
