@@ -3,11 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# Some containers forbid Python to keep what it compiled; each process a test starts would compile the house anew.
+test cover: export PYTHONDONTWRITEBYTECODE =
+
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-deps check bench clean
+.PHONY: help demo serve test test-deps cover check bench screenshots clean
 
 help: ## this page
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/core: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -27,7 +30,10 @@ serve: .venv/core ## start the server on 127.0.0.1:8080
 
 test: .venv/dev ## run all tests; names each real server it misses and how to install it
 	@$(BIN)/python tests/servers/found.py
-	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered --cov-report=term
+	@$(BIN)/python -m pytest -n auto --dist worksteal --durations=25
+
+cover: .venv/dev ## run all tests, and say which lines they reach
+	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered
 
 test-deps: ## install the real servers the tests use (Debian, as root)
 	@apt-get update -qq
@@ -41,6 +47,9 @@ check: .venv/dev ## lint, format, types, import direction
 
 bench: .venv/dev ## measure: acknowledged triggers, whole runs, first page, judging, executing, retrieval
 	@$(BIN)/python -m bench
+
+screenshots: .venv/dev ## every page in light, dark and on a phone, into docs/screenshots/
+	@PYTHONPATH=tests $(BIN)/python -m pictures docs/screenshots
 
 clean: ## remove what was built here
 	@rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov .coverage*

@@ -159,9 +159,12 @@ def settings_for(folder: Path, **changes: object) -> Settings:
         "data_dir": folder,
         "sandbox_root": folder / "sandbox",
         "host_reach": True,
+        "host_reach_tenants": (TENANT,),
         "measure_every_seconds": 0,
         "settle_seconds": 0,
+        "cooldown_seconds": 0,
         "sweep_seconds": 0.05,
+        "busy_seconds": 0.2,
         "auto_close": True,
         "credential_encryption_key": base64.urlsafe_b64encode(os.urandom(32)).decode(),
     }

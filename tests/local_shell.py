@@ -24,9 +24,9 @@ from opsagent.domain.manifest import Manifest, Proof
 from opsagent.errors import NotFound
 from opsagent.ports.executor import Order
 
-BACKENDS = [Backend.BWRAP, Backend.RLIMITS] if shutil.which("bwrap") else [Backend.RLIMITS]
+BACKENDS = [Backend.SECCOMP, Backend.RLIMITS] if shutil.which("bwrap") else [Backend.RLIMITS]
 NOBODY = 65534
-LIMIT_S = 20.0
+LIMIT_S = 120.0
 _numbers = itertools.count(1)
 
 

@@ -29,6 +29,10 @@ class ManualClock:
         self._sleepers.append((self.now() + seconds, waiting))
         await waiting
 
+    def sleeping(self) -> float:
+        """When the first of the sleepers wants to wake; 0 when nobody sleeps."""
+        return min((at for at, waiting in self._sleepers if not waiting.done()), default=0.0)
+
     def move(self, seconds: float) -> None:
         with self._lock:
             self._now += seconds

@@ -19,15 +19,20 @@ from typing import Any
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
+from forked import Forked, opsagent
+from servers.loopback import PLAIN
+
 OPSAGENT = Path(sys.executable).with_name("opsagent")
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 ENDED = frozenset({"completed", "failed", "cancelled"})
 PARKED = ENDED | {"awaiting_approval"}
 # Quick, and nothing of this machine: a test changes what it is about.
 SETTINGS = {
     "host_reach": "true",
+    "host_reach_tenants": "*",
     "measure_every_seconds": "0",
     "settle_seconds": "0",
+    "cooldown_seconds": "0",
     "rate_limit_per_minute": "1000000",
     "log_level": "WARNING",
 }
@@ -102,6 +107,7 @@ class Caller(httpx.Client):
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=WITHIN_S,
             trust_env=False,
+            verify=PLAIN,
             event_hooks={"response": [_is_civil]},
         )
 
@@ -171,7 +177,7 @@ class Served:
     """One server on one data folder."""
 
     folder: Path
-    process: subprocess.Popen[bytes]
+    process: Forked
     log: Path
     environment: Mapping[str, str]
     url: str = ""
@@ -223,15 +229,6 @@ def environment(**settings: object) -> dict[str, str]:
     return kept | {f"OPSAGENT_{name.upper()}": str(value) for name, value in given.items()}
 
 
-def launch(folder: Path, log: Path, environ: Mapping[str, str], *arguments: str) -> subprocess.Popen[bytes]:
-    """The process, just started."""
-    with log.open("ab") as said:
-        return subprocess.Popen(
-            [OPSAGENT, "serve", "--port", "0", "--data-dir", folder, *arguments],
-            env=environ, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=folder.parent,
-        )  # fmt: skip
-
-
 @contextmanager
 def serve(folder: Path, **settings: object) -> Iterator[Served]:
     """A server that takes work. At the end it is told to stop, and its log must hold no traceback."""
@@ -241,7 +238,8 @@ def serve(folder: Path, **settings: object) -> Iterator[Served]:
     scratch = Path(tempfile.mkdtemp(prefix="opsagent-sandbox-"))
     scratch.chmod(0o711)
     environ = environment(sandbox_root=scratch / "runs", **settings)
-    served = Served(folder=folder, process=launch(folder, log, environ), log=log, environment=environ)
+    process = opsagent(["serve", "--port", "0", "--data-dir", str(folder)], environ, folder.parent, log)
+    served = Served(folder=folder, process=process, log=log, environment=environ)
     try:
         until(lambda: _is_up(served), "the server is up")
         yield served
@@ -266,7 +264,7 @@ def _is_up(served: Served) -> bool:
         return False  # what a killed server has left
     served.url = about["url"]
     try:
-        return httpx.get(f"{served.url}/readyz", timeout=WITHIN_S, trust_env=False).status_code == 200
+        return httpx.get(f"{served.url}/readyz", timeout=WITHIN_S, trust_env=False, verify=PLAIN).status_code == 200
     except httpx.TransportError:
         return False
 

@@ -13,11 +13,17 @@ import signal
 import sys
 from pathlib import Path
 
+from opsagent.adapters.calendar import CronCalendar
 from opsagent.adapters.clock import SystemClock, SystemIds
 from opsagent.adapters.failpoints import Action, Failpoints
 from opsagent.adapters.stores.sqlite import SqliteConfig, open_sqlite
+from opsagent.domain.escalation_policy import Addressee, EscalationPolicy, EscalationStep, Occasion
 from opsagent.errors import OpsAgentError
 from opsagent.ports.stores import Change, Stores
+from opsagent.stages.accept import Accept
+from opsagent.stages.remind import Remind
+from opsagent.watch.escalations import EscalationWatch
+from opsagent.watch.schedules import Scheduler, SchedulerConfig
 from store_nouns import Nouns
 
 
@@ -99,6 +105,45 @@ async def work_on(stores: Stores, _nouns: Nouns) -> None:
     say("saved")
 
 
+async def fire(stores: Stores, nouns: Nouns) -> None:
+    """Deal with the firings that are due; the claim of one who dies runs out at once."""
+    accept = Accept(
+        runs=stores.runs,
+        runbooks=stores.runbooks,
+        connections=stores.connections,
+        clock=nouns.clock,
+        ids=nouns.ids,
+    )
+    scheduler = Scheduler(
+        schedules=stores.schedules,
+        runs=stores.runs,
+        calendar=CronCalendar(),
+        clock=nouns.clock,
+        submit=lambda trigger, key: accept(trigger, key=key),
+        config=SchedulerConfig(lock_s=0.0),
+    )
+    say(f"looked at {await scheduler.run_once()}")
+
+
+async def escalate(stores: Stores, nouns: Nouns) -> None:
+    """Look once and tell once."""
+    room = Addressee(name="room", channel="slack", address="#ops")
+    step = EscalationStep(after_s=0.0, tell=(room,))
+    policy = EscalationPolicy(name="p", version="1", on=Occasion.RUN_FAILED, steps=(step, step))
+    remind = Remind()
+    watch = EscalationWatch(
+        escalations=stores.escalations,
+        policies=[policy],
+        notices=remind.notices,
+        lines=remind.lines,
+        clock=nouns.clock,
+        told=lambda: None,
+        changed=lambda _tenant, _run: None,
+    )
+    await watch.look()
+    say(f"told {await watch.tell()}")
+
+
 async def hold(_stores: Stores, _nouns: Nouns) -> None:
     """Be there."""
     say("open")
@@ -111,7 +156,9 @@ async def main() -> None:
     clock, ids = SystemClock(), SystemIds()
     config = SqliteConfig(folder=Path(folder), exclusive=what == "hold", address="http://127.0.0.1:8080", busy_s=30)
     stores = open_sqlite(config, clock, ids, failpoints=failpoints)
-    work = {f.__name__: f for f in (create, create_some, claim_all, effect, fill_up, work_on, hold)}[what]
+    work = {f.__name__: f for f in (create, create_some, claim_all, effect, fill_up, work_on, fire, escalate, hold)}[
+        what
+    ]
     try:
         await stores.housekeeping.open()
         await work(stores, Nouns(clock, ids))

@@ -16,7 +16,8 @@ from opsagent.domain.runbook import Parameter, Phase, Runbook, RunbookStep
 from opsagent.domain.step import Step, StepStatus
 from opsagent.domain.ticket import Signal, SignalStatus, Ticket
 from opsagent.ports.clock import Clock, Ids
-from opsagent.ports.stores import Arrival, EffectClaim
+from opsagent.ports.stores import EffectClaim
+from opsagent.ports.tickets import Arrival
 
 EFFECT = Manifest(proof=Proof.EFFECT, invocations=(Invocation("systemctl", ("restart", None)),), services=("shop",))
 

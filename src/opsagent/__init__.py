@@ -8,15 +8,28 @@ if TYPE_CHECKING:
     from opsagent.sdk import (
         Approval,
         Mode,
+        NotificationService,
         OpsAgent,
         OpsAgentError,
         Priority,
         Run,
         RunStatus,
         RunView,
+        Told,
     )
 
-__all__ = ["Approval", "Mode", "OpsAgent", "OpsAgentError", "Priority", "Run", "RunStatus", "RunView"]
+__all__ = [
+    "Approval",
+    "Mode",
+    "NotificationService",
+    "OpsAgent",
+    "OpsAgentError",
+    "Priority",
+    "Run",
+    "RunStatus",
+    "RunView",
+    "Told",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -15,6 +15,7 @@ OpsAgentError
 │   ├── LeaseLost                   a newer fence holds the run
 │   ├── TokenTaken                  the start token is gone: the command must not start
 │   ├── TargetBusy                  another effect holds the target, or it cools down
+│   ├── VersionMismatch        412  it is not the version the caller has seen
 │   └── ApprovalError
 │       ├── ApprovalMismatch        the effect is not the one that was approved
 │       ├── ApprovalExpired         the question has ended
@@ -22,6 +23,10 @@ OpsAgentError
 │       └── ApprovalDecided         somebody decided otherwise before
 ├── ExecutionError             the command could not be run
 │   └── SandboxUnavailable     no backend is strong enough for this command
+├── ModelError                 a model gave no answer; `usage` is what it cost so far
+│   ├── ModelUnavailable       503  time-out, 429, 5xx, broken connection: may be tried again
+│   ├── ModelRefused           502  it declined, or the key or the model's name is wrong: trying again is no use
+│   └── BudgetSpent            429  the run, or its tenant's day, would take more than its budget
 └── UnavailableError           503
     ├── StoreUnavailable            the store cannot write (disk full, locked, gone)
     ├── FolderInUse                 another server owns the data folder
@@ -142,10 +147,17 @@ class TokenTaken(ConflictError):
 
 
 class TargetBusy(ConflictError):
-    """One effect at a time per target; `extra["retryAfter"]` holds seconds."""
+    """One effect at a time per target; `extra["retryAfter"]` holds seconds where that is known."""
 
     retryable = True
     code = "target-busy"
+
+
+class VersionMismatch(ConflictError):
+    """Somebody changed it meanwhile; `extra["version"]` is the present version, empty when there is none."""
+
+    status = 412
+    code = "version-mismatch"
 
 
 class ApprovalError(ConflictError):
@@ -189,6 +201,49 @@ class SandboxUnavailable(ExecutionError):
 
     status = 503
     code = "sandbox-unavailable"
+
+
+class ModelError(OpsAgentError):
+    """A model gave no answer that can be used; `input_tokens` and `output_tokens` were spent on it all the same."""
+
+    status = 502
+    code = "model-failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        fix: str = "",
+        extra: Mapping[str, object] | None = None,
+        input_tokens: int = 0,
+        output_tokens: int = 0,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, fix=fix, extra=extra)
+        self.input_tokens = input_tokens
+        self.output_tokens = output_tokens
+        self.retry_after_s = retry_after_s
+
+
+class ModelUnavailable(ModelError):
+    """No answer this time: a time-out, too many requests, a server's fault, a broken connection."""
+
+    status = 503
+    retryable = True
+    code = "model-unavailable"
+
+
+class ModelRefused(ModelError):
+    """It will not answer this: it declined, the key is wrong, or there is no such model."""
+
+    code = "model-refused"
+
+
+class BudgetSpent(ModelError):
+    """No model is asked any more: the run, or the tenant's day, would take more than its budget."""
+
+    status = 429
+    code = "model-budget-spent"
 
 
 class UnavailableError(OpsAgentError):

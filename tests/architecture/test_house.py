@@ -12,10 +12,18 @@ ROOT = Path(opsagent.__file__).parent
 REPOSITORY = ROOT.parent.parent
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "base", "core", "misc"}
 BROAD_EDGES = {
+    "adapters/analysers/aws/reader.py",  # a process of its own: whatever a foreign parser raises, it answers in words
+    "adapters/embedders/onnx.py",  # whatever compiled libraries raise over a folder somebody named
+    "adapters/executors/mcp/exchange.py",  # a process of its own: whatever a server makes the SDK raise
+    "adapters/reasoners/asking.py",  # whatever a provider's library raises becomes an error of ours
+    "adapters/reasoners/runner.py",  # a process of its own: whatever a framework raises, it answers in words
+    "adapters/stores/gathering.py",  # every caller gets an answer, whatever became of the one they share
     "adapters/stores/group_commit.py",  # the writer thread: every caller gets an answer
+    "adapters/vectors/chroma.py",  # whatever Chroma's Rust core, HTTP client and SQLite raise: keywords go on
     "cli/perform.py",  # the edge of the process: an unforeseen error becomes words
     "loop/worker.py",  # whatever a node raises, the run ends with a reason
     "watch/outbox.py",  # a channel that raises must not stop the others
+    "web/mcp_session.py",  # the edge of MCP: a bug becomes words for the client's model
     "web/edge.py",  # the edge of HTTP: an unforeseen error becomes a problem document
 }
 FRAMEWORKS = {
@@ -131,6 +139,20 @@ def test_the_pure_layers_import_no_framework() -> None:
 def test_langgraph_stays_in_the_loop() -> None:
     users = {name_of(path) for path in sources() if "langgraph" in imported(tree_of(path))}
     assert users <= {"loop/graph.py", "adapters/reasoners/langgraph.py"}
+
+
+def test_a_framework_is_imported_by_its_adapter_only() -> None:
+    owners = {"crewai": "crewai", "autogen_agentchat": "autogen", "autogen_core": "autogen"}
+    for framework, owner in owners.items():
+        users = {name_of(path) for path in sources() if framework in imported(tree_of(path))}
+        assert users == {f"adapters/reasoners/{owner}.py"}
+
+
+def test_what_makes_and_keeps_vectors_is_imported_by_its_adapter_only() -> None:
+    owners = {"chromadb": "vectors/chroma.py", "onnxruntime": "embedders/onnx.py", "tokenizers": "embedders/onnx.py"}
+    for library, owner in owners.items():
+        users = {name_of(path) for path in sources() if library in imported(tree_of(path))}
+        assert users == {f"adapters/{owner}"}
 
 
 def test_stages_do_not_know_each_other() -> None:

@@ -67,12 +67,12 @@ def killed_after(folder: Path, nth: int) -> int:
     """Kill after that save, then let another process finish; the first one's exit code."""
     asyncio.run(prepare(folder))
     first = victim.start(folder, Plug("runs.save.after_commit", nth=nth))
-    first.join(60)
+    first.join(300)
     if first.exitcode == 0:
         return 0
     assert first.exitcode == -signal.SIGKILL
     second = victim.start(folder, Plug())
-    second.join(60)
+    second.join(300)
     assert second.exitcode == 0, f"killed after save {nth}, it never came to an end"
     return first.exitcode
 

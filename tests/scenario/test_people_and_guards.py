@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from house import HEALS, PERSON, RUNBOOK, TENANT, House
+from local_shell import eventually
 from opsagent.domain.approval import ApprovalStatus
 from opsagent.domain.freeze import Freeze
 from opsagent.domain.identity import Principal, PrincipalKind, Role
-from opsagent.domain.run import RunStatus, Verified
+from opsagent.domain.run import Node, RunStatus, Verified
 from opsagent.domain.step import StepStatus
 from opsagent.errors import Forbidden
 
@@ -72,19 +73,82 @@ async def test_earlier_answers_to_the_same_step_are_shown(make_house) -> None:
     assert (earlier.run_id, earlier.decided_by, earlier.notes) == (first.id, PERSON.id, "seen")
 
 
-async def test_nothing_is_changed_during_a_freeze_and_an_approval_does_not_help(make_house) -> None:
+async def freeze(house: House, *, seconds: float = 600) -> None:
+    now = house.app.clock.now()
+    night = Freeze(id="z1", tenant=TENANT, starts_at=now, ends_at=now + seconds, reason="release night", by=PERSON.id)
+    await house.app.agent.freeze(PERSON, replace(night, connections=("shop",)))
+
+
+async def test_an_approved_effect_waits_for_the_end_of_a_freeze(make_house) -> None:
     house: House = await make_house()
     run = await house.drive(await house.ask())
-    now = house.app.clock.now()
-    freeze = Freeze(id="z1", tenant=TENANT, starts_at=now, ends_at=now + 600, reason="release night", by=PERSON.id)
-    await house.app.agent.freeze(PERSON, replace(freeze, connections=("shop",)))
+    await freeze(house)
     run = await house.approve(run)
-    assert run.status is RunStatus.FAILED
-    assert "release night" in run.error
-    assert not house.world.healthy.exists()
+    for _ in range(2):
+        assert (run.status, run.next_node) == (RunStatus.IN_PROGRESS, Node.GUARD)
+        assert "release night" in run.waiting
+        assert run.due_at is not None
+        assert run.due_at <= house.app.clock.now() + 61, "somebody may lift it"
+        assert not house.world.healthy.exists()
+        run = await house.drive(run)
     await house.app.agent.lift(PERSON, "z1")
-    run = await house.approve(await house.drive(await house.ask()))
-    assert run.status is RunStatus.COMPLETED
+    run = await house.drive(run)
+    assert (run.status, house.world.healthy.exists()) == (RunStatus.COMPLETED, True)
+    timeline = await house.timeline(run)
+    assert (timeline.count("Approved by"), timeline.count("release night")) == (1, 1)
+    assert len(await house.app.stores.approvals.of_run(TENANT, run.id)) == 1, "asked once"
+
+
+async def test_an_approval_that_ends_in_a_freeze_is_asked_for_again_after_it(make_house) -> None:
+    house: House = await make_house()
+    kit = house.app.worker.kit
+    house.app.worker.kit = replace(kit, ask=replace(kit.ask, expiry_s=1))
+    run = await house.drive(await house.ask())
+    await freeze(house)
+    run = await house.approve(run)
+    (first,) = await house.app.stores.approvals.of_run(TENANT, run.id)
+    await eventually(lambda: house.app.clock.now() >= first.expires_at)
+    run = await house.drive(run)
+    assert "release night" in run.waiting
+    assert not await house.app.stores.approvals.pending(TENANT), "a question in a freeze would end unanswered too"
+    house.app.worker.kit = kit
+    await house.app.agent.lift(PERSON, "z1")
+    run = await house.drive(run)
+    assert run.status is RunStatus.AWAITING_APPROVAL
+    assert not house.world.healthy.exists()
+    run = await house.approve(run)
+    assert (run.status, house.world.healthy.exists()) == (RunStatus.COMPLETED, True)
+    assert "expired while its effect had to wait" in await house.timeline(run)
+
+
+async def test_nothing_is_asked_before_a_freeze_ends_and_it_can_be_cancelled(make_house) -> None:
+    house: House = await make_house()
+    await freeze(house)
+    run = await house.drive(await house.ask())
+    assert "release night" in run.waiting
+    assert not await house.app.stores.approvals.pending(TENANT)
+    await house.app.agent.cancel(PERSON, run.id)
+    run = await house.drive(run)
+    assert run.status is RunStatus.CANCELLED
+
+
+async def test_what_has_become_healthy_in_a_freeze_waits_for_nothing(make_house) -> None:
+    house: House = await make_house()
+    await freeze(house)
+    run = await house.drive(await house.alert())
+    assert "release night" in run.waiting
+    house.world.healthy.touch()
+    run = await house.drive(run)
+    assert (run.status, run.verified, run.had_effect) == (RunStatus.COMPLETED, Verified.YES, False)
+
+
+async def test_a_no_in_a_freeze_is_a_no(make_house) -> None:
+    house: House = await make_house()
+    run = await house.drive(await house.ask())
+    await freeze(house)
+    run = await house.approve(run, grant=False)
+    assert run.status is RunStatus.FAILED
+    assert "refused" in run.error
 
 
 async def test_a_freeze_of_another_target_stops_nothing(make_house) -> None:

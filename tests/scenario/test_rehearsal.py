@@ -15,7 +15,7 @@ WHOLE = RUNBOOK.replace(
 async def test_each_step_is_judged_and_none_is_run(make_house) -> None:
     house: House = await make_house()
     await house.add_runbook(WHOLE % {"fix": HEALS})
-    found = {one.name: one for one in await house.app.agent.rehearse(TENANT, "shop-down", connection="shop")}
+    found = {one.name: one for one in await house.app.agent.library.rehearse(TENANT, "shop-down", connection="shop")}
     assert list(found) == ["measure ShopDown", "look", "count", "more", "later", "answers"]
     verdicts = {name: one.verdict.decision if one.verdict else None for name, one in found.items()}
     assert verdicts["look"] is Decision.ALLOW
@@ -27,7 +27,7 @@ async def test_each_step_is_judged_and_none_is_run(make_house) -> None:
     assert not house.world.healthy.exists()
     assert not house.world.counter.exists()
     assert (await house.app.stores.runs.list(TENANT)).items == ()
-    told = await house.app.agent.rehearse(TENANT, "shop-down", connection="shop", given={"pid": "4711"})
+    told = await house.app.agent.library.rehearse(TENANT, "shop-down", connection="shop", given={"pid": "4711"})
     (later,) = [one for one in told if one.name == "later"]
     assert later.command == "kill 4711"
     assert later.verdict is not None
@@ -37,6 +37,6 @@ async def test_each_step_is_judged_and_none_is_run(make_house) -> None:
 async def test_a_step_for_another_kind_of_target_is_denied(make_house) -> None:
     house: House = await make_house()
     await house.add_runbook("---\nid: q\n---\n# Q\n\n## Fix\n\n```sql name=a\nselect 1\n```\n")
-    (step,) = await house.app.agent.rehearse(TENANT, "q", connection="shop")
+    (step,) = await house.app.agent.library.rehearse(TENANT, "q", connection="shop")
     assert step.verdict is not None
     assert (step.verdict.decision, step.verdict.rule) == (Decision.DENY, "wrong-executor")

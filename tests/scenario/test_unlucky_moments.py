@@ -85,7 +85,7 @@ async def test_an_undo_that_failed_is_not_tried_again_after_a_crash(make_house) 
 async def test_a_denial_stands_above_an_approval_given_before(make_house) -> None:
     house: House = await make_house()
     run = await house.drive(await house.alert())
-    object.__setattr__(house.app.worker.kit.judge, "host_reach", False)
+    object.__setattr__(house.app.worker.kit.judge, "host_reach", frozenset())
     run = await house.approve(run)
     assert run.status is RunStatus.FAILED
     assert (await house.steps(run))["count"].status is StepStatus.REFUSED

@@ -25,6 +25,8 @@ SBIN = ("/usr/sbin", "/sbin")
 NEEDED = (
     Needed("bash", "bash", "the shell that commands run in"),
     Needed("bwrap", "bubblewrap", "the strong sandbox backend"),
+    Needed("mawk", "mawk", "awk programs, run for real"),
+    Needed("gawk", "gawk", "awk programs, run for real"),
     Needed("ps", "procps", "diagnosis commands of the runbooks"),
     Needed("ss", "iproute2", "diagnosis commands of the runbooks", SBIN),
     Needed("curl", "curl", "checks of the runbooks"),
@@ -38,6 +40,9 @@ NEEDED = (
     ),
     Needed("mariadbd", "mariadb-server", "the SQL executor", SBIN),
     Needed("mariadb-install-db", "mariadb-server", "the SQL executor"),
+    Needed("sshd", "openssh-server", "the SSH executor", SBIN),
+    Needed("sftp-server", "openssh-sftp-server", "the SSH executor", ("/usr/lib/openssh", "/usr/libexec/openssh")),
+    Needed("chromium", "chromium", "the pages, in a real browser"),
     Needed("nginx", "nginx-light", "the web server runbooks", SBIN),
 )
 

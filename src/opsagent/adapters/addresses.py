@@ -17,11 +17,12 @@ _SITE_LOCAL = ip_network("fec0::/10")  # RFC 3879: deprecated, still private whe
 _COMPATIBLE = ip_network("::/96")  # RFC 4291 2.5.5.1: IPv4-compatible, deprecated
 
 
-def refused(text: str, *, allow_private: bool) -> str:
+def refused(text: str, *, allow_private: bool, allow_link_local: bool = False) -> str:
     """Why this resolved address may not be reached, in words; empty when it may.
 
     An address that stands for another (IPv4-mapped, NAT64) is judged as that one; a tunnel (6to4, Teredo) as both its
-    ends. Metadata services, multicast and the unspecified address are refused even where private ones are allowed.
+    ends. Metadata services and link-local addresses are refused unless `allow_link_local`, whatever else is allowed;
+    multicast and the unspecified address always.
     """
     try:
         address = ip_address(text)
@@ -29,6 +30,8 @@ def refused(text: str, *, allow_private: bool) -> str:
         return "is no address"
     for one in _reached(address):
         if any(one.version == network.version and one in network for network in METADATA):
+            if allow_link_local:
+                continue
             return "is link-local, or a cloud's metadata service"
         if one.is_multicast or one.is_unspecified or one == IPv4Address("255.255.255.255"):
             return "is multicast, broadcast or unspecified"

@@ -81,6 +81,10 @@ class LiveHub:
         self._watchers.setdefault((tenant, run_id), weakref.WeakSet()).add(watcher)
         return watcher
 
+    def watched(self, tenant: str, run_id: str) -> bool:
+        """Whether anybody watches that run, or all of its tenant."""
+        return any(self._watchers.get(key) for key in ((tenant, run_id), (tenant, "")))
+
     def watching(self) -> int:
         """How many watch at the moment."""
         return sum(len(watchers) for watchers in self._watchers.values())

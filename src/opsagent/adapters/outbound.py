@@ -28,10 +28,12 @@ _SAME_METHOD = frozenset({307, 308})  # RFC 9110 15.4: only these keep the metho
 class OutboundConfig:
     """Times are seconds. `allowed_hosts` (name, or name:port) may have private addresses even without `allow_private`.
 
-    `ca_file` holds certificates trusted in addition to the system's. `agent` is sent as User-Agent.
+    `allow_link_local` is for link-local and metadata addresses. `ca_file` holds certificates trusted in addition to the
+    system's. `agent` is sent as User-Agent. `allow_fix` says how a refused address is allowed.
     """
 
     allow_private: bool = False
+    allow_link_local: bool = False
     allowed_hosts: tuple[str, ...] = ()
     connect_timeout_s: float = 5.0
     read_timeout_s: float = 10.0
@@ -39,17 +41,39 @@ class OutboundConfig:
     max_response_bytes: int = 1024 * 1024
     ca_file: Path | None = None
     agent: str = "OpsAgent"
+    allow_fix: str = "let the administrator add the host to private_callback_hosts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundResponse:
-    """An answer, whatever its status. Header names are lower case; `elapsed_s` runs from the call to the last byte."""
+    """An answer, whatever its status. Header names are lower case; `elapsed_s` runs from the call to the last byte.
+
+    `cut` says that the body went on, or broke off.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     address: str
     elapsed_s: float
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sending:
+    """One request on its way; see `OutboundClient.request`."""
+
+    method: str
+    headers: Mapping[str, str]
+    content: bytes
+    start: float
+    cut: bool
+    begins: Callable[[], None] | None
+
+    async def trace(self, event: str, _: object) -> None:
+        """Hear what httpcore does (its Trace Extension)."""
+        if self.begins is not None and event.endswith(".send_request_headers.started"):
+            self.begins()
 
 
 class OutboundClient:
@@ -60,7 +84,7 @@ class OutboundClient:
         self._config = config
         self._clock = clock
         self._resolve = resolve or resolve_by_system
-        self._trusted = _trust(config.ca_file) if config.ca_file else None
+        self._trusted = trust(config.ca_file) if config.ca_file else None
         self._allowed = frozenset(host.lower().rstrip(".") for host in config.allowed_hosts)
 
     async def request(
@@ -72,8 +96,13 @@ class OutboundClient:
         content: bytes = b"",
         redirects: int = MAX_REDIRECTS,
         total_timeout_s: float | None = None,
+        cut: bool = False,
+        begins: Callable[[], None] | None = None,
     ) -> OutboundResponse:
         """Send one request and read the whole answer. With `redirects=0` a redirect is an answer like any other.
+
+        With `cut` a body that is over its limit or breaks off is taken as far as it goes. `begins` is called before the
+        first byte of the request leaves: what fails without it was not sent.
 
         InputError: the address may not be called, or redirects to another host: trying again will not help. TooLarge:
         the answer is over its limit. UnavailableError: no answer; it may be tried again. Messages name the host, never
@@ -82,10 +111,13 @@ class OutboundClient:
         start = self._clock.monotonic()
         target = parse_url(url)
         total = total_timeout_s or self._config.total_timeout_s
+        sending = _Sending(
+            method=method.upper(), headers=headers or {}, content=content, start=start, cut=cut, begins=begins
+        )
         try:
             async with asyncio.timeout(total):
                 for _ in range(redirects + 1):
-                    response = await self._send(method.upper(), target, headers or {}, content, start)
+                    response = await self._send(target, sending)
                     if redirects == 0 or response.status not in _REDIRECTS or "location" not in response.headers:
                         return response
                     if response.status not in _SAME_METHOD and method.upper() not in {"GET", "HEAD"}:
@@ -98,13 +130,15 @@ class OutboundClient:
             ) from None
         raise InputError(f"{name_of(target)} redirects over and over.", fix="Register the address it ends at.")
 
-    async def _send(
-        self, method: str, target: httpx.URL, headers: Mapping[str, str], content: bytes, start: float
-    ) -> OutboundResponse:
+    async def reachable(self, url: str) -> None:
+        """Refuse as `request` would, as far as can be told without sending. InputError, UnavailableError."""
+        await self._addresses(parse_url(url))
+
+    async def _send(self, target: httpx.URL, sending: _Sending) -> OutboundResponse:
         problem: OpsAgentError | None = None
         for address in await self._addresses(target):
             try:
-                return await self._send_to(address, method, target, headers, content, start)
+                return await self._send_to(address, target, sending)
             except _NotConnected as failed:
                 problem = failed.error  # nothing was sent: another address of the same name may be tried
         raise problem or UnavailableError(f"{name_of(target)} has no address.", fix="Check the name.")
@@ -120,18 +154,16 @@ class OutboundClient:
             ) from failed
         allowed = self._config.allow_private or bool({host.lower(), f"{host.lower()}:{port}"} & self._allowed)
         for address in found:
-            why = refused(address, allow_private=allowed)
+            why = refused(address, allow_private=allowed, allow_link_local=self._config.allow_link_local)
             if why:
                 raise InputError(
                     f"{name_of(target)} may not be called: its address {address} {why}.",
-                    fix="Use a public address, or let the administrator add the host to private_callback_hosts.",
+                    fix=f"Use a public address, or {self._config.allow_fix}.",
                 )
         return found
 
-    async def _send_to(
-        self, address: str, method: str, target: httpx.URL, headers: Mapping[str, str], content: bytes, start: float
-    ) -> OutboundResponse:
-        request = self._request(address, method, target, headers, content)
+    async def _send_to(self, address: str, target: httpx.URL, sending: _Sending) -> OutboundResponse:
+        request = self._request(address, target, sending)
         tls = await self._tls(target)
         # One transport per request: a kept connection is filed under the address, and would be used for another name.
         async with httpx.AsyncHTTPTransport(verify=tls, trust_env=False) as transport:
@@ -146,7 +178,7 @@ class OutboundClient:
             except httpx.TransportError as failed:
                 raise _no_answer(target, failed) from failed
             try:
-                body = await self._read(target, response)
+                body, cut = await self._read(target, response, sending)
             except httpx.TransportError as failed:
                 raise _no_answer(target, failed) from failed
             finally:
@@ -156,7 +188,8 @@ class OutboundClient:
             headers={name.lower(): value for name, value in response.headers.items()},
             body=body,
             address=address,
-            elapsed_s=self._clock.monotonic() - start,
+            elapsed_s=self._clock.monotonic() - sending.start,
+            cut=cut,
         )
 
     async def _tls(self, target: httpx.URL) -> ssl.SSLContext:
@@ -164,14 +197,14 @@ class OutboundClient:
         if target.scheme != "https":
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and is not used
         if self._trusted is None:
-            self._trusted = await asyncio.to_thread(_trust, self._config.ca_file)
+            self._trusted = await asyncio.to_thread(trust, self._config.ca_file)
         return self._trusted
 
-    def _request(
-        self, address: str, method: str, target: httpx.URL, headers: Mapping[str, str], content: bytes
-    ) -> httpx.Request:
+    def _request(self, address: str, target: httpx.URL, sending: _Sending) -> httpx.Request:
         config = self._config
-        mine = {name: value for name, value in headers.items() if name.lower() not in {"host", "accept-encoding"}}
+        mine = {
+            name: value for name, value in sending.headers.items() if name.lower() not in {"host", "accept-encoding"}
+        }
         timeouts = {
             "connect": config.connect_timeout_s,
             "read": config.read_timeout_s,
@@ -180,7 +213,7 @@ class OutboundClient:
         }
         try:
             return httpx.Request(
-                method,
+                sending.method,
                 target.copy_with(host=address),
                 headers={
                     "user-agent": config.agent,
@@ -189,8 +222,9 @@ class OutboundClient:
                     "accept-encoding": "identity",
                     "connection": "close",
                 },
-                content=content or None,
+                content=sending.content or None,
                 extensions={
+                    "trace": sending.trace,
                     "timeout": timeouts,
                     "sni_hostname": target.raw_host.decode("ascii").strip("[]").rstrip("."),
                 },
@@ -200,25 +234,33 @@ class OutboundClient:
                 f"The request to {name_of(target)} has a header that is not ASCII.", fix="Correct the header."
             ) from failed
 
-    async def _read(self, target: httpx.URL, response: httpx.Response) -> bytes:
-        limit = self._config.max_response_bytes
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in response.aiter_raw():
-            size += len(chunk)
-            if size > limit:
+    async def _read(self, target: httpx.URL, response: httpx.Response, sending: _Sending) -> tuple[bytes, bool]:
+        """The body, and whether something is missing from it."""
+        limit, body = self._config.max_response_bytes, bytearray()
+        packed = response.headers.get("content-encoding", "").strip().lower() in {"gzip", "deflate"}
+        cut = False
+        try:
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > limit:
+                    if not sending.cut:
+                        raise _too_large(target, limit)
+                    cut = True
+                    break
+        except httpx.TransportError:
+            if not sending.cut:
+                raise
+            cut = True
+        if packed:  # asked for plain, got it packed all the same: unpack within the limit
+            try:
+                body = bytearray(zlib.decompressobj(wbits=47).decompress(body, limit + 1))
+            except zlib.error as failed:
+                if sending.cut:
+                    return b"", True
+                raise UnavailableError(f"{name_of(target)} sent a broken answer.", fix="Look at its log.") from failed
+            if len(body) > limit and not sending.cut:
                 raise _too_large(target, limit)
-            chunks.append(chunk)
-        body = b"".join(chunks)
-        if response.headers.get("content-encoding", "").strip().lower() not in {"gzip", "deflate"}:
-            return body
-        try:  # asked for plain, got it packed all the same: unpack within the limit
-            unpacked = zlib.decompressobj(wbits=47).decompress(body, limit + 1)
-        except zlib.error as failed:
-            raise UnavailableError(f"{name_of(target)} sent a broken answer.", fix="Look at its log.") from failed
-        if len(unpacked) > limit:
-            raise _too_large(target, limit)
-        return unpacked
+        return bytes(body[:limit]), cut or len(body) > limit
 
 
 class _NotConnected(Exception):
@@ -264,7 +306,8 @@ def _too_large(target: httpx.URL, limit: int) -> TooLarge:
     )
 
 
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
+def trust(ca_file: Path | None) -> ssl.SSLContext:
+    """The system's authorities, certifi's, and those of `ca_file`. ConfigurationError when it cannot be read."""
     context = ssl.create_default_context(cafile=certifi.where())
     context.load_default_certs()
     if ca_file is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +17,7 @@ from opsagent.adapters.policy_tables import command_tables
 from opsagent.adapters.policy_yaml import Section, read_file
 from opsagent.domain.command_table import CommandTable, Tables
 from opsagent.domain.manifest import Decision
-from opsagent.domain.policy import Policy, Rule
+from opsagent.domain.policy import SANDBOXES, Policy, Rule, weaker
 
 
 def _words(text: str) -> frozenset[str]:
@@ -27,7 +28,7 @@ _LISTS = _words(
     """folders harmless_environment dangerous_variables secret_variables sensitive harmless_paths quiet_folders
     system_roots forbidden_writes forbidden_services"""
 )
-_USER_KEYS = frozenset({"rules", "sensitive"})
+_USER_KEYS = frozenset({"rules", "sensitive", "minimum_sandbox"})
 _ADMIN_KEYS = _USER_KEYS | {"commands", "paths", "scratch_backends"}
 _RULE_KEYS = frozenset({"id", "decide", "because", "when", "persons", "four_eyes"})
 _MOST_PERSONS = 5
@@ -35,23 +36,20 @@ _WHEN_KEYS = frozenset({"command", "path", "environment", "connection", "privile
 _RULE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _BUILT_IN_IDS = _words(
     """forbidden invisible-characters out-of-scope sensitive unregistered-host proven-read sandbox-scratch effect
-    not-proven"""
+    not-proven weak-sandbox"""
 )
 
 
 def load_policy(admin_file: Path | None = None, user_file: Path | None = None) -> tuple[Policy, Tables]:
     """The policy and the tables. Raises PolicyUnloadable (file, line, fix) for anything that is not fully understood.
 
-    The users' file can only tighten (rules that ASK or DENY, more sensitive paths). The admin's file may also add
-    command tables and absolute program names, which is how something becomes a read.
+    The users' file can only tighten (rules that ASK or DENY, more sensitive paths, a stronger sandbox). The admin's
+    file may also add command tables and absolute program names, which is how something becomes a read.
     """
-    fingerprint = hashlib.sha256()
-    commands, lists = _shipped(fingerprint)
-    default, raw = read_file(_shipped_folder() / "default.yaml", "default.yaml")
-    fingerprint.update(raw)
-    default.only(_ADMIN_KEYS)
-    rules = _rules(default)
-    scratch = default.texts("scratch_backends")
+    shipped = _shipped()
+    fingerprint = hashlib.sha256(shipped.raw)
+    commands, lists, rules = dict(shipped.commands), dict(shipped.lists), list(shipped.rules)
+    scratch, least = shipped.scratch_backends, shipped.least
     sensitive: list[tuple[str, str]] = list(lists.pop("sensitive"))
     paths: set[str] = set()
     for file, keys in ((admin_file, _ADMIN_KEYS), (user_file, _USER_KEYS)):
@@ -61,6 +59,7 @@ def load_policy(admin_file: Path | None = None, user_file: Path | None = None) -
         fingerprint.update(raw)
         _check_loosening(section, keys)
         rules.extend(_rules(section))
+        least = _minimum(section, least)
         sensitive.extend(section.pairs("sensitive"))
         commands.update(command_tables(section.section("commands")))
         paths.update(_programs(section, commands))
@@ -74,19 +73,36 @@ def load_policy(admin_file: Path | None = None, user_file: Path | None = None) -
         version=version,
         **lists,
     )
-    return Policy(version=version, rules=tuple(rule for rule, _ in rules), scratch_backends=scratch), tables
+    plain = tuple(rule for rule, _ in rules)
+    tables = replace(tables, watched=tuple(dict.fromkeys(path for rule in plain for path in rule.paths)))
+    about = {"minimum_reads": least.get("reads", ""), "minimum_effects": least.get("effects", "")}
+    return Policy(version=version, rules=plain, scratch_backends=scratch, **about), tables
 
 
 def _shipped_folder() -> Path:
     return Path(str(resources.files("opsagent") / "policy"))
 
 
-def _shipped(fingerprint: Any) -> tuple[dict[str, CommandTable], dict[str, Any]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shipped:
+    """What the shipped files say, and their bytes one after the other."""
+
+    commands: Mapping[str, CommandTable]
+    lists: Mapping[str, Any]
+    rules: tuple[tuple[Rule, Section], ...]
+    scratch_backends: tuple[str, ...]
+    least: Mapping[str, str]
+    raw: bytes
+
+
+@cache  # they are part of the program, and reading them is most of what building an app costs
+def _shipped() -> _Shipped:
     folder = _shipped_folder()
     commands: dict[str, CommandTable] = {}
+    whole: list[bytes] = []
     for file in sorted((folder / "commands").glob("*.yaml")):
         section, raw = read_file(file, f"commands/{file.name}")
-        fingerprint.update(raw)
+        whole.append(raw)
         for name, table in command_tables(section.section("commands")).items():
             if name in commands:
                 raise section.refuse(f"the command {name!r} is described in two files")
@@ -94,13 +110,23 @@ def _shipped(fingerprint: Any) -> tuple[dict[str, CommandTable], dict[str, Any]]
     lists: dict[str, Any] = {}
     for name in ("sensitive.yaml", "forbidden.yaml", "environment.yaml"):
         section, raw = read_file(folder / name, name)
-        fingerprint.update(raw)
+        whole.append(raw)
         section.only(_LISTS)
         for key in section:
             lists[key] = section.pairs(key) if isinstance(section[key], Section) else section.texts(key)
     if not commands or not lists.get("sensitive"):
         raise section.refuse("the shipped policy is incomplete", fix="Install OpsAgent again.")
-    return commands, lists
+    default, raw = read_file(folder / "default.yaml", "default.yaml")
+    whole.append(raw)
+    default.only(_ADMIN_KEYS)
+    return _Shipped(
+        commands=MappingProxyType(commands),
+        lists=MappingProxyType(lists),
+        rules=tuple(_rules(default)),
+        scratch_backends=default.texts("scratch_backends"),
+        least=MappingProxyType(dict(_minimum(default, {}))),
+        raw=b"".join(whole),
+    )
 
 
 def _check_loosening(section: Section, keys: frozenset[str]) -> None:
@@ -123,6 +149,21 @@ def _programs(section: Section, commands: dict[str, CommandTable]) -> Iterable[s
             raise section.refuse(f"there is no command {like!r} for {path!r} to be like", key="paths")
         commands[path] = replace(commands[like], name=path)
         yield path
+
+
+def _minimum(section: Section, least: Mapping[str, str]) -> Mapping[str, str]:
+    """The weakest sandbox for `reads` and for `effects`: of two files that say one, the stronger holds."""
+    given, known = section.section("minimum_sandbox"), dict(least)
+    given.only({"reads", "effects"})
+    for kind in given:
+        backend = given.text(kind)
+        if backend not in SANDBOXES:
+            raise given.refuse(
+                f"{backend!r} is no sandbox of this machine", key=kind, fix=f"Use one of: {', '.join(SANDBOXES)}."
+            )
+        if kind not in known or weaker(known[kind], backend):
+            known[kind] = backend
+    return known
 
 
 def _rules(section: Section) -> list[tuple[Rule, Section]]:

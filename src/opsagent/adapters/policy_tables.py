@@ -16,11 +16,13 @@ def _words(text: str) -> frozenset[str]:
 
 
 _KEYS = _words(
-    """also effect asks secret forbidden bare bare_secret reversible style numeric harmless_options letters
-    secret_letters options effects secrets forbids only with keys arguments words secret_words subcommands common
-    changes refuses reveals wrap skips privileged builtin check prints prints_numbers required otherwise alone like"""
+    """also effect asks secret forbidden bare bare_secret reversible style numeric harmless_options harmless_globs
+    letters secret_letters options effects secrets forbids only with keys arguments words secret_words subcommands
+    common changes refuses reveals wrap skips privileged builtin check implies prints prints_numbers required otherwise
+    alone like"""
 )
 _TOKEN = re.compile(r"(?P<name>[^:?]+|-\?)(?:(?P<mark>[:?])(?P<kind>[a-z_]*))?")
+_KINDS, _WRAPS = frozenset(Kind), frozenset(Wrap)
 _STYLES = frozenset({"getopt", "leading", "single", "none"})
 
 
@@ -51,7 +53,7 @@ def _table(
     options = {**base.options, **common, **_options(section)}
     shared = {**common, **_notation(section, "common", section.text("common"))}
     wrap = section.text("wrap")
-    if wrap and wrap not in set(Wrap):
+    if wrap and wrap not in _WRAPS:
         raise section.refuse(f"{wrap!r} is not a way to wrap a command", key="wrap", fix=f"Use {', '.join(Wrap)}.")
     reversible = section.get("reversible", base.reversible)
     if reversible not in {True, False, None}:
@@ -68,6 +70,7 @@ def _table(
         style=style,
         numeric=section.flag("numeric") or base.numeric,
         harmless_options=section.flag("harmless_options") or base.harmless_options,
+        harmless_globs=section.flag("harmless_globs") or base.harmless_globs,
         letters=section.text("letters", base.letters),
         secret_letters=section.text("secret_letters", base.secret_letters),
         options=MappingProxyType({**shared, **options}),
@@ -83,6 +86,7 @@ def _table(
         otherwise=section.text("otherwise", base.otherwise),
         alone=section.flag("alone") or base.alone,
         check=section.text("check", base.check),
+        implies=_implied(section) or base.implies,
         prints=section.pattern("prints") or base.prints,
         prints_numbers=section.pattern("prints_numbers") or base.prints_numbers,
         required=frozenset(section.texts("required")) or base.required,
@@ -111,6 +115,7 @@ def _subcommands(
                     secret=words if key == "reveals" else "",
                     style="none",
                     arguments=((Kind.ANY, True),),
+                    implies=_implied(section) if key == "changes" else (),
                 )
     return found
 
@@ -168,7 +173,7 @@ def _notation(section: Section, key: str, text: str) -> dict[str, Option]:
     for token in text.split():
         match = _TOKEN.fullmatch(token)
         kind = (match["kind"] or "any") if match and match["mark"] else None
-        if match is None or (kind is not None and kind not in set(Kind)):
+        if match is None or (kind is not None and kind not in _KINDS):
             raise section.refuse(
                 f"the option {token!r} is not understood", key=key, fix=f"Kinds are {', '.join(Kind)}."
             )
@@ -176,11 +181,22 @@ def _notation(section: Section, key: str, text: str) -> dict[str, Option]:
     return options
 
 
+def _implied(section: Section) -> tuple[tuple[Kind, str], ...]:
+    """The kinds and names of `write:/etc/passwd service:nginx`."""
+    found: list[tuple[Kind, str]] = []
+    for token in section.text("implies").split():
+        kind, colon, text = token.partition(":")
+        if kind not in _KINDS or not colon or not text:
+            raise section.refuse(f"{token!r} is not a kind and a name", key="implies", fix="Say `write:/etc/passwd`.")
+        found.append((Kind(kind), text))
+    return tuple(found)
+
+
 def _arguments(section: Section, key: str, text: str) -> tuple[tuple[Kind, bool], ...]:
     found: list[tuple[Kind, bool]] = []
     for token in text.split():
         kind = token.removesuffix("*")
-        if kind not in set(Kind):
+        if kind not in _KINDS:
             raise section.refuse(
                 f"the argument {token!r} is not understood", key=key, fix=f"Kinds are {', '.join(Kind)}."
             )

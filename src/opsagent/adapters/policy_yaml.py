@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from opsagent.adapters.yaml_bounds import unbounded
 from opsagent.errors import PolicyUnloadable
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -101,31 +102,33 @@ class Section(dict[str, Any]):
             raise self.refuse(f"{key!r} is not a regular expression: {error}", key=key) from error
 
 
-def read_file(path: Path, shown: str = "") -> tuple[Section, bytes]:
-    """The file as a Section, and its bytes. Raises PolicyUnloadable with file and line."""
+def read_file(path: Path, shown: str = "", *, what: str = "policy file") -> tuple[Section, bytes]:
+    """The file as a Section, and its bytes; `what` it is called. Raises PolicyUnloadable with file and line."""
     name = shown or str(path)
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise _unloadable(name, 1, f"the policy file cannot be read: {error.strerror or error}") from error
+        raise _unloadable(name, 1, f"the {what} cannot be read: {error.strerror or error}") from error
     if len(raw) > MAX_FILE_BYTES:
-        raise _unloadable(name, 1, "the policy file is too large")
+        raise _unloadable(name, 1, f"the {what} is too large")
     try:
+        if found := unbounded(raw, _LOADER):
+            raise _unloadable(name, found[0], f"the {what} {found[1]}")
         node = yaml.compose(raw, Loader=_LOADER)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "it is not YAML"
         raise _unloadable(name, mark.line + 1 if mark else 1, f"not readable as YAML: {problem}") from error
     except UnicodeDecodeError as error:
-        raise _unloadable(name, 1, "the policy file is not UTF-8") from error
+        raise _unloadable(name, 1, f"the {what} is not UTF-8") from error
     if not isinstance(node, yaml.MappingNode):
-        raise _unloadable(name, 1, "a policy file is a mapping of keys, and this is empty or something else")
+        raise _unloadable(name, 1, f"a {what} is a mapping of keys, and this is empty or something else")
     value = _plain(node, name)
     return value, raw
 
 
 def _unloadable(file: str, line: int, message: str) -> PolicyUnloadable:
-    fix = "Correct or remove the file, then start again; OpsAgent does not start without its policy."
+    fix = "Correct or remove the file, then start again; OpsAgent does not start with a file it does not understand."
     return PolicyUnloadable(f"{file}:{line}: {message}", fix=fix, extra={"file": file, "line": line})
 
 

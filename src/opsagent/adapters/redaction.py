@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
 MARKER = "[redacted]"
+MIN_LOOSE_CHARS = 8  # a shorter one, looked for across blanks, would be found in neighbouring words
 MIN_SECRET_CHARS = 4  # a shorter value stands in ordinary words everywhere: hiding it would hide the text
 
 # `PWD=/srv` is a working folder, not a password
@@ -26,6 +29,9 @@ _OPENING = r"""\\{0,8}["']?"""
 _SCHEME = r"(?:bearer|basic|token|digest|negotiate|apikey)"
 _QUOTED = r'\\{1,8}"[^"\n]*"?|"(?:[^"\\\n]|\\.)*"?|' + r"'(?:[^'\\\n]|\\.)*'?"
 _WORD = r"""\[redacted\]|[^\s"'&;]+"""  # what was hidden before stays as it is
+# What may come between the characters of a value: where a line was wrapped, or JSON escaped, even more than once.
+_BETWEEN = re.compile(r"\\+[nrt]?|\s+")
+_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _QUOTE = re.compile(r"""\\{0,8}["']""")
 
 
@@ -65,10 +71,14 @@ SHAPES: tuple[Shape, ...] = (
     _shape("akia asia", r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])"),
     _shape("eyj", r"(?<![A-Za-z0-9_.-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"),
     _shape("xox xapp", r"(?<![A-Za-z0-9-])(?:xox[a-z]|xapp)-[A-Za-z0-9-]{10,}"),
-    _shape("hooks.slack", r"(?P<keep>hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/)[A-Za-z0-9/_-]+"),
+    _shape(
+        "hooks.slack",
+        r"(?P<keep>hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers|commands|actions|app)/)[A-Za-z0-9/_-]+",
+    ),
     _shape("gh glpat", r"(?<![A-Za-z0-9_])(?:gh[opsur]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,})"),
     _shape("sk- sk_ rk_", r"(?<![A-Za-z0-9_-])(?:sk-|[sr]k_(?:live|test)_)[A-Za-z0-9_-]{16,}"),
     _shape("aiza", r"(?<![A-Za-z0-9_-])AIza[A-Za-z0-9_-]{35}"),
+    _shape("hvs. hvb. hvr.", r"(?<![A-Za-z0-9_.-])hv[sbr]\.[A-Za-z0-9_-]{20,}"),
     _shape("opsa_", r"(?<![A-Za-z0-9_-])opsa_[A-Za-z0-9_-]{16,}"),
 )
 
@@ -79,6 +89,7 @@ class Redaction:
     def __init__(self, known: Iterable[str] = ()) -> None:
         self._held: Counter[str] = Counter()
         self._forms: tuple[str, ...] = ()
+        self._loose: tuple[str, ...] = ()
         for value in known:
             self.register(value)
 
@@ -118,6 +129,7 @@ class Redaction:
             while at >= 0:
                 spans.append((at, at + len(form)))
                 at = text.find(form, at + len(form))
+        spans += self._wrapped(text)
         if not spans:
             return text
         parts: list[str] = []
@@ -128,13 +140,60 @@ class Redaction:
             end = max(end, stop)
         return "".join([*parts, text[end:]])
 
+    def _wrapped(self, text: str) -> list[tuple[int, int]]:
+        """Where known values stand that were broken by blanks, escaped, or percent-encoded in small letters."""
+        quick = closed(text) if self._loose else ""
+        found = [form for form in self._loose if form in quick]
+        if not found:
+            return []
+        close = Close(text)
+        spans = []
+        for form in found:
+            at = close.text.find(form)
+            while at >= 0:
+                spans.append((close.origin(at), close.origin(at + len(form) - 1) + 1))
+                at = close.text.find(form, at + len(form))
+        return spans
+
     def _rebuild(self) -> None:
         forms = {form for value in self._held for form in encoded_forms(value)}
-        self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
+        close = {form: closed(form) for form in forms}
+        self._loose = tuple(sorted({text for text in close.values() if len(text) >= MIN_LOOSE_CHARS}))
+        # whatever has the form itself has it without blanks, too
+        exact = (form for form, text in close.items() if len(text) < MIN_LOOSE_CHARS)
+        self._forms = tuple(sorted(exact, key=lambda form: (-len(form), form)))
+
+
+def closed(text: str) -> str:
+    """A text without what may come between the characters of a value, percent escapes in capitals."""
+    return _PERCENT.sub(lambda found: found.group().upper(), _BETWEEN.sub("", text))
+
+
+class Close:
+    """The same, and where each of its characters stood."""
+
+    def __init__(self, text: str) -> None:
+        kept: list[str] = []
+        self._starts: list[int] = []
+        self._places: list[int] = []
+        at = length = 0
+        for start, end in [*(found.span() for found in _BETWEEN.finditer(text)), (len(text), len(text))]:
+            if start > at:
+                self._starts.append(length)
+                self._places.append(at)
+                kept.append(text[at:start])
+                length += start - at
+            at = end
+        self.text = _PERCENT.sub(lambda found: found.group().upper(), "".join(kept))
+
+    def origin(self, at: int) -> int:
+        """Where the character at that place stood."""
+        part = bisect_right(self._starts, at) - 1
+        return self._places[part] + at - self._starts[part]
 
 
 def encoded_forms(value: str) -> set[str]:
-    """The value as it is, without blanks around it, in JSON, in a URL, line by line, in hexadecimal and in base64."""
+    """The value as it is, without blanks around it, in JSON, URL, HTML, line by line, in hexadecimal and in base64."""
     forms = {value, value.strip(), json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
     forms |= {
         quote(value, safe="", errors="replace"),
@@ -142,8 +201,13 @@ def encoded_forms(value: str) -> set[str]:
         quote(value, errors="replace"),
     }
     forms |= {line.strip() for line in value.splitlines() if len(line.strip()) >= 8}
+    escaped = html.escape(value)
+    apostrophes = {escaped, escaped.replace("&#x27;", "&#39;"), escaped.replace("&#x27;", "&apos;")}
+    forms |= {html.escape(value, quote=False), *apostrophes, *(one.replace("&quot;", "&#34;") for one in apostrophes)}
     raw = value.encode("utf-8", "replace")
-    forms |= {raw.hex(), raw.hex().upper()}
+    for digits in (raw.hex(), raw.hex().upper()):
+        pairs = [digits[at : at + 2] for at in range(0, len(digits), 2)]
+        forms |= {digits, ":".join(pairs), "".join(f"\\x{pair}" for pair in pairs)}
     for offset in range(3):
         # inside longer encoded text the value starts at one of three places; its edge characters mix with neighbours
         encoded = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")

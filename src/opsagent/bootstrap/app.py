@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,27 +15,39 @@ from opsagent.adapters.artifacts.files import FileArtifacts
 from opsagent.adapters.clock import SystemClock, SystemIds
 from opsagent.adapters.datafolder import prepare_folder
 from opsagent.adapters.executors.local import Backend, LocalExecutor, harden_process
+from opsagent.adapters.knowledge.fts5 import Fts5Index
+from opsagent.adapters.knowledge.hybrid import HybridIndex
 from opsagent.adapters.live import LiveHub
 from opsagent.adapters.secrets.broker import Broker
+from opsagent.adapters.session_key import session_key
 from opsagent.bootstrap.configs import degraded_by_settings
+from opsagent.bootstrap.entrance import Entrance
+from opsagent.bootstrap.parts import Parts
+from opsagent.bootstrap.vectors import no_vectors
 from opsagent.domain.connection import Connection
 from opsagent.errors import InputError, OpsAgentError
 from opsagent.loop.agent import Agent
+from opsagent.loop.intake import Intake
+from opsagent.loop.telling import Telling
 from opsagent.loop.worker import Worker
+from opsagent.ports.chat import Chat
 from opsagent.ports.executor import Executor
-from opsagent.ports.intake import SignalSource
+from opsagent.ports.intake import SignalSource, TriggerSource
 from opsagent.ports.stores import Stores
 from opsagent.ports.target import TargetKind, Tested
 from opsagent.settings import Settings
+from opsagent.watch.escalations import EscalationWatch
+from opsagent.watch.heads import HeadWatch
 from opsagent.watch.housekeeping import Sweeper
+from opsagent.watch.hushed import HushedWatch
 from opsagent.watch.outbox import Outbox
+from opsagent.watch.schedules import Scheduler
+from opsagent.watch.silence import SilenceWatch
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from opsagent.web.deps import Readiness
-
-_WORKER_STOPPED = "it has stopped: runs are taken in and wait. To mend: read the log and start the server again."
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,15 +63,47 @@ class App:
     executor: LocalExecutor
     executors: Mapping[str, Executor]
     targets: Mapping[str, TargetKind]
+    closing: Sequence[Callable[[], Awaitable[None]]]
     broker: Broker
     agent: Agent
     worker: Worker
     outbox: Outbox
+    telling: Telling
+    entrance: Entrance
+    scheduler: Scheduler
     sweeper: Sweeper
+    silence: SilenceWatch
+    hushed: HushedWatch
+    escalating: EscalationWatch
+    heads: HeadWatch
     live: LiveHub
     sources: Mapping[str, SignalSource]
+    chats: Mapping[str, Chat]
+    triggers: Mapping[str, TriggerSource]
     artifacts: FileArtifacts
+    parts: Parts
+    index: Fts5Index | HybridIndex
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    @property
+    def vectors(self) -> HybridIndex | None:
+        """The index, if it has vectors."""
+        return self.index if isinstance(self.index, HybridIndex) else None
+
+    async def vectors_found(self) -> tuple[bool, str]:
+        """Whether vectors work, tried now, and the words about it; none are wanted unless an embedder is set."""
+        if self.vectors is None:
+            trouble = no_vectors(self.settings)
+            return not trouble, trouble or "none; runbooks are found by their names and words"
+        try:
+            return True, await self.vectors.check()
+        except OpsAgentError as wrong:
+            return False, f"{wrong.message} Keywords alone find runbooks meanwhile. To mend: {wrong.fix}"
+
+    @property
+    def intake(self) -> Intake:
+        """The way in for monitoring."""
+        return Intake(agent=self.agent, sources=self.sources, clock=self.clock)
 
     def check_connection(self, connection: Connection) -> None:
         """Refuse a registration that cannot work. InputError."""
@@ -94,6 +138,8 @@ class App:
             # Before it opens, because it may fail after it took the folder's lock; closing what is closed is harmless.
             opened.push_async_callback(self.stores.housekeeping.close)
             await self.stores.housekeeping.open()
+            for let_go in self.closing:
+                opened.push_async_callback(let_go)
             if self.serving:
                 harden_process()
                 await self.executor.probe()
@@ -110,56 +156,79 @@ class App:
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """Workers, outbox and housekeeping run inside."""
-        await self.worker.start()
-        others = [
-            asyncio.create_task(self.outbox.run(), name="opsagent-outbox"),
-            asyncio.create_task(self.sweeper.run(), name="opsagent-housekeeping"),
-        ]
+        """Workers, outbox and housekeeping run inside; one that falls is started again."""
+        self.parts.start("worker", self.worker.run)
+        self.parts.start("outbox", self.outbox.run)
+        self.parts.start("housekeeping", self.sweeper.run)
+        self.parts.start("escalations", self.escalating.run)
+        self.parts.start("audit heads", self.heads.run)
+        if self.agent.enabled:  # else firings wait, and are missed ones once work is taken again
+            self.parts.start("schedules", self.scheduler.run)
+            self.parts.start("hushed", self.hushed.run)
+        if self.silence.silent_after_s:
+            self.parts.start("silence", self.silence.run)
         try:
             yield
         finally:
+            self.parts.stopping()
             await self.worker.stop()
+            self.scheduler.stop()
+            self.hushed.stop()
+            self.escalating.stop()
+            self.heads.stop()
             self.outbox.stop()
             self.sweeper.stop()
-            await asyncio.gather(*others, return_exceptions=True)
+            self.silence.stop()
+            await self.parts.ended()
 
     async def readiness(self) -> Readiness:
         """Whether it can take work, and what is degraded, in words."""
         from opsagent.web.deps import Readiness
 
         degraded = dict(degraded_by_settings(self.settings))
-        trouble = await self.stores.housekeeping.check()
-        if trouble:
-            degraded["store"] = trouble
+        unwritable = await self.stores.housekeeping.check()
+        if unwritable:
+            degraded["store"] = unwritable
         about = await self.executor.describe()
-        if self.executor.backend != Backend.BWRAP:
+        if self.executor.backend != Backend.SECCOMP:
             degraded["sandbox"] = about["sandbox"]
-        if self.serving and not self.worker.sweeping:
-            degraded["worker"] = _WORKER_STOPPED
-        return Readiness(ready=not trouble, degraded=degraded)
+        if self.vectors is not None and (trouble := self.vectors.trouble()):
+            degraded["vectors"] = trouble
+        degraded.update(self.parts.trouble())
+        return Readiness(ready=not unwritable, sandbox=self.executor.backend, degraded=degraded)
 
-    def web(self) -> FastAPI:
-        """The HTTP app over this agent."""
+    def web(self, *, pages: bool = False) -> FastAPI:
+        """The HTTP app over this agent; with `pages`, which are once in a process, what people look at as well."""
         from prometheus_client import CollectorRegistry
 
         from opsagent.web.app import create_app
         from opsagent.web.deps import WebConfig, WebDeps
 
-        security = self.settings.security
+        security, server = self.settings.security, self.settings.server
+        given = self.settings.sessions.session_key.get_secret_value()
+        # A public address means a proxy in front: then loopback is where everybody comes from, and proves nothing.
+        unproven = () if server.public_url else (name for name, source in self.sources.items() if not source.proves)
         config = WebConfig(
             version=importlib.metadata.version("opsagent"),
             body_limit_bytes=security.body_limit_bytes,
             rate_per_minute=security.rate_limit_per_minute,
-            loopback=self.settings.server.host in ("127.0.0.1", "::1", "localhost"),
-            open_sources=frozenset(name for name in self.sources if name not in security.webhook_secrets),
+            deliveries_per_minute=security.delivery_rate_limit_per_minute,
+            loopback=server.host in ("127.0.0.1", "::1", "localhost"),
+            open_sources=frozenset(unproven),
+            public_url=server.public_url,
+            session_key=given.encode() or session_key(self.folder, self.ids.secret()),
         )
-        return create_app(
+        made = create_app(
             WebDeps(
                 agent=self.agent,
+                telling=self.telling,
+                people=self.entrance.people,
+                sessions=self.entrance.sessions,
+                single_sign_on=self.entrance.single_sign_on,
                 clock=self.clock,
                 ids=self.ids,
                 sources=self.sources,
+                triggers=self.triggers,
                 config=config,
                 readiness=self.readiness,
                 registry=CollectorRegistry(),
@@ -167,5 +236,11 @@ class App:
                 credentials=self.broker,
                 check_connection=self.check_connection,
                 test_connection=self.test_connection,
+                chats=self.chats,
             )
         )
+        if pages:
+            from opsagent.web.dashboard.mount import with_pages
+
+            return with_pages(made)
+        return made

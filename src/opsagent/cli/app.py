@@ -12,22 +12,35 @@ from opsagent.cli import (
     approve,
     audit,
     cancel,
+    channels,
+    chat,
     connections,
     credentials,
     doctor,
+    escalations,
     freeze,
+    intake,
     keys,
+    maintenance,
+    mcp,
+    notices,
     pause,
+    people,
     policy,
     resolve,
     retry,
     run,
     runbooks,
     runs,
+    schedules,
     serve,
     show,
+    silences,
+    skills,
+    slack,
     take,
     tickets,
+    triage,
 )
 from opsagent.cli.demo.command import demo
 from opsagent.cli.exits import EPILOG
@@ -50,7 +63,9 @@ def build() -> typer.Typer:
     app.callback()(_root)
     for name, function in (("run", run.run), ("runs", runs.runs), ("show", show.show), ("retry", retry.retry)):
         app.command(name, rich_help_panel=WORK, epilog=EPILOG)(function)
-    app.command("tickets", rich_help_panel=WORK, epilog=EPILOG)(tickets.tickets)
+    app.command("chat", rich_help_panel=WORK, epilog=EPILOG)(chat.chat)
+    app.add_typer(tickets.group(), name="tickets", rich_help_panel=WORK, epilog=EPILOG)
+    app.add_typer(triage.group(), name="triage", rich_help_panel=WORK, epilog=EPILOG)
     app.command("approve", rich_help_panel=DECIDE, epilog=EPILOG)(approve.approve)
     app.command("reject", rich_help_panel=DECIDE, epilog=EPILOG)(approve.reject)
     app.command("resolve", rich_help_panel=DECIDE, epilog=EPILOG)(resolve.resolve)
@@ -62,15 +77,26 @@ def build() -> typer.Typer:
     app.command("hand-back", rich_help_panel=DECIDE, epilog=EPILOG)(take.hand_back)
     app.command("demo", rich_help_panel=SET_UP, epilog=EPILOG)(demo)
     app.command("serve", rich_help_panel=SET_UP, epilog=EPILOG)(serve.serve)
+    app.command("mcp", rich_help_panel=SET_UP, epilog=EPILOG)(mcp.mcp)
     app.command("doctor", rich_help_panel=SET_UP, epilog=EPILOG)(doctor.doctor)
+    app.add_typer(escalations.group(), name="escalations", rich_help_panel=DECIDE, epilog=EPILOG)
     app.add_typer(freeze.group(), name="freeze", rich_help_panel=DECIDE, epilog=EPILOG)
+    app.add_typer(silences.group(), name="silences", rich_help_panel=DECIDE, epilog=EPILOG)
+    app.add_typer(maintenance.group(), name="maintenance", rich_help_panel=DECIDE, epilog=EPILOG)
+    app.add_typer(schedules.group(), name="schedules", rich_help_panel=WORK, epilog=EPILOG)
     for name, group in (
         ("runbooks", runbooks.group),
+        ("skills", skills.group),
         ("policy", policy.group),
         ("connections", connections.group),
         ("credentials", credentials.group),
+        ("intake", intake.group),
+        ("people", people.group),
         ("keys", keys.group),
+        ("slack", slack.group),
         ("audit", audit.group),
+        ("channels", channels.group),
+        ("notices", notices.group),
     ):
         app.add_typer(group(), name=name, rich_help_panel=SET_UP, epilog=EPILOG)
     return app

@@ -33,7 +33,7 @@ def verify(
     tenant: TenantName = DEFAULT_TENANT,
     as_json: AsJson = False,
 ) -> None:
-    """Check every entry's seal. Exit 1 when anything was changed, removed, moved, cut off or written anew."""
+    """Check every entry's seal and the kept heads. Exit 1 when anything was changed, cut off or written anew."""
 
     async def work(door: Door) -> Exit | None:
         found = await door.check_audit(head)
@@ -42,7 +42,9 @@ def verify(
         elif found["trouble"]:
             say(f"BROKEN: {found['trouble']}", f"  {found['entries']} entries before it hold.")
         else:
-            since = "and the given head is in it" if head else "no head was given, so a cut end would not show"
+            known = [f"{found['heads']} kept heads are"] if found["heads"] else []
+            known += ["the given head is"] if head else []
+            since = f"{' and '.join(known)} in it" if known else "no head is kept yet, so a cut end would not show"
             say(f"All {found['entries']} entries hold; {since}.", f"  head {found['head']}")
         return Exit.FAILED if found["trouble"] else None
 

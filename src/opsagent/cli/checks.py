@@ -17,7 +17,9 @@ from typing import Literal
 import httpx
 
 from opsagent.bootstrap.outfit import clock, read_server, shfmt
+from opsagent.bootstrap.reasoning import no_model, said_of_model
 from opsagent.cli.acting import describe
+from opsagent.cli.channel_checks import examine_channels
 from opsagent.cli.options import Place
 from opsagent.cli.person import login_name
 from opsagent.domain.identity import DEFAULT_TENANT
@@ -58,7 +60,10 @@ async def examine(place: Place) -> list[Finding]:
     found += await _server(folder)
     found += await _inside(place, settings)
     found.append(_encryption(settings))
-    found.append(Finding("model", "ok", "none: runbooks alone decide; OpsAgent needs no model and no key"))
+    if trouble := no_model(settings):
+        found.append(Finding("model", "degraded", trouble, "Runs go on by runbooks alone meanwhile."))
+    else:
+        found.append(Finding("model", "ok", said_of_model(settings)))
     return found
 
 
@@ -169,6 +174,8 @@ async def _built(settings: Settings) -> list[Finding]:
             switches = dict(await app.stores.control.switches(DEFAULT_TENANT))
             lines = await app.executor.describe()
             degraded = (await app.readiness()).degraded
+            told = await examine_channels(app.telling.channels, app.telling.audiences)
+            embeds, vectors = await app.vectors_found()
     except OpsAgentError as error:
         return [
             Finding("policy" if isinstance(error, PolicyUnloadable) else "store", "missing", error.message, error.fix)
@@ -183,7 +190,9 @@ async def _built(settings: Settings) -> list[Finding]:
     for name, words in lines.items():
         means, _, mend = words.partition(" To mend: ")
         found.append(Finding(name, "degraded" if mend else "ok", means, mend))
-    return found
+    means, _, mend = vectors.partition(" To mend: ")
+    found.append(Finding("vectors", "ok" if embeds else "degraded", means, mend))
+    return found + [Finding(*one) for one in told]
 
 
 def _encryption(settings: Settings) -> Finding:

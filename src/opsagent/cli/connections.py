@@ -33,9 +33,14 @@ def add(
     reach: Annotated[
         Literal["sandbox", "host"], typer.Option("--reach", help="Scratch space only, or this machine itself.")
     ] = "sandbox",
-    executor: Annotated[str, typer.Option("--executor", help="What carries commands out there: shell, sql.")] = "shell",
+    executor: Annotated[
+        str, typer.Option("--executor", help="What carries commands out there: shell, sql, http.")
+    ] = "shell",
     address: Annotated[
-        str, typer.Option("--address", help="Where it is: postgresql://HOST:PORT/DB, mysql://HOST:PORT/DB.")
+        str,
+        typer.Option(
+            "--address", help="Where it is: postgresql://HOST:PORT/DB, mysql://HOST:PORT/DB, https://HOST/BASE."
+        ),
     ] = "",
     credential: Annotated[str, typer.Option("--credential", help="The credential that opens it.")] = "",
     read_credential: Annotated[

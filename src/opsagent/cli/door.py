@@ -9,7 +9,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
+from opsagent.cli.chat_door import ChatDoor
+from opsagent.cli.draft_door import DraftDoor
+from opsagent.cli.library_door import LibraryDoor
+from opsagent.cli.notices_door import NoticesDoor
 from opsagent.cli.options import Place
+from opsagent.cli.people_door import PeopleDoor
+from opsagent.cli.timetable_door import TimetableDoor
 
 Json = dict[str, Any]
 
@@ -20,6 +26,36 @@ class Door(Protocol):
     @property
     def local(self) -> bool:
         """Whether this process opened the store itself, so that nobody else works on its runs."""
+        ...
+
+    @property
+    def timetable(self) -> TimetableDoor:
+        """What goes by the clock: schedules, silences, maintenance windows."""
+        ...
+
+    @property
+    def notices(self) -> NoticesDoor:
+        """What people were told, and by what."""
+        ...
+
+    @property
+    def chat(self) -> ChatDoor:
+        """Conversations."""
+        ...
+
+    @property
+    def people(self) -> PeopleDoor:
+        """Who may sign in."""
+        ...
+
+    @property
+    def library(self) -> LibraryDoor:
+        """Runbooks."""
+        ...
+
+    @property
+    def drafts(self) -> DraftDoor:
+        """Runbooks that runs suggest."""
         ...
 
     @property
@@ -110,24 +146,47 @@ class Door(Protocol):
         """`{tickets, nextCursor}`, newest first."""
         ...
 
-    async def runbooks(self) -> Sequence[Json]:
-        """All runbooks by creation."""
+    async def quarantine(self) -> Sequence[Json]:
+        """Deliveries that could not be read, the latest first."""
         ...
 
-    async def runbook(self, runbook_id: str) -> Json:
-        """One runbook with its source."""
+    async def quarantined(self, delivery_id: str) -> Json:
+        """One of them with its body."""
         ...
 
-    async def add_runbook(self, text: str, path: str) -> Json:
-        """Check and store one."""
+    async def replay(self, delivery_id: str) -> Json:
+        """Read it again: `{received, tickets, words}`."""
         ...
 
-    async def rehearse(self, runbook_id: str, connection: str, given: Json) -> Json:
-        """What a runbook would do, judged and not run: `{steps, denied}`."""
+    async def forget_delivery(self, delivery_id: str) -> None:
+        """Remove one of them."""
+
+    async def ticket(self, ticket_id: str) -> Json:
+        """One ticket with its alerts, its latest signals and what a person said of it."""
         ...
 
-    async def search(self, query: str, limit: int) -> Json:
-        """`{query, fits, hits}`."""
+    async def reopen(self, ticket_id: str, reason: str) -> Json:
+        """Say that it is not over."""
+        ...
+
+    async def say(self, ticket_id: str, *, real: bool, note: str) -> Json:
+        """Say whether it was real or noise."""
+        ...
+
+    async def quality(self, days: int) -> Json:
+        """How automatic closing does."""
+        ...
+
+    async def skills(self) -> Json:
+        """`{skills, unread}`."""
+        ...
+
+    async def skill(self, name: str) -> Json:
+        """One skill with its text."""
+        ...
+
+    async def skill_file(self, name: str, path: str) -> str:
+        """One of its further files."""
         ...
 
     async def connections(self) -> Sequence[Json]:
@@ -170,6 +229,27 @@ class Door(Protocol):
         """What the policy says of commands on a connection."""
         ...
 
+    # people of Slack
+    async def link_slack(self, user: str, fields: Json) -> Json:
+        """Say who a Slack user is; `fields` are those of the API in snake_case."""
+        ...
+
+    async def unlink_slack(self, user: str) -> None:
+        """The user is nobody here from now on."""
+        ...
+
+    async def slack_people(self) -> Sequence[Json]:
+        """Those who are somebody, by user."""
+        ...
+
+    async def slack_workspace(self, team: str, *, remove: bool) -> None:
+        """Register a workspace for the tenant, or forget it."""
+        ...
+
+    async def slack_workspaces(self) -> Sequence[Json]:
+        """Those of the tenant."""
+        ...
+
     # administration
     async def create_key(self, *, role: str, kind: str, name: str) -> Json:
         """A new key with its `secret`, which is shown here and never again."""
@@ -184,7 +264,7 @@ class Door(Protocol):
         ...
 
     async def check_audit(self, head: str) -> Json:
-        """Check the whole record: `{entries, head, trouble}`."""
+        """Check the whole record: `{entries, head, trouble, heads}`; `heads` is how many were kept."""
         ...
 
     async def audit(self, *, after: int, limit: int) -> Sequence[Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -34,32 +35,37 @@ def dry_run(
     """Print each command, its manifest and its verdict; nothing is executed. Exit 1 when a step would be denied."""
 
     async def work(door: Door) -> Exit | None:
-        found = await door.rehearse(runbook, connection, pairs("--set", given or []))
+        found = await door.library.rehearse(runbook, connection, pairs("--set", given or []))
         if as_json:
             say_json(found)
         else:
             for step in found["steps"]:
-                _say(step)
+                say_step(step)
         return Exit.FAILED if found["denied"] else None
 
     perform(Place(data_dir=data_dir, tenant=tenant, as_json=as_json), work)
 
 
-def _say(step: Json) -> None:
+def say_step(step: Json, tell: Callable[[object], None] = say) -> None:
+    """One command with its verdict, by lines."""
     verdict = step["verdict"]
     head = verdict["decision"] if verdict else "LATER"
     where = f" on {step['target']}" if step["target"] else ""
-    say(f"{head:<6} {step['phase']}: {step['name']}{where}" + (f", when {step['when']}" if step["when"] else ""))
+    tell(f"{head:<6} {step['phase']}: {step['name']}{where}" + (f", when {step['when']}" if step["when"] else ""))
     for line in visible(step["command"], lines=True).splitlines():
-        say(f"         {line}")
+        tell(f"         {line}")
     if step["problem"]:
-        say(f"       {step['problem']}")
+        tell(f"       {step['problem']}")
     if verdict:
-        say(f"       {verdict['rule']}: {verdict['reason']}")
+        tell(f"       {verdict['rule']}: {verdict['reason']}")
         for name in _EFFECTS:
             if verdict["manifest"][name]:
-                say(f"       {name:<10} {', '.join(verdict['manifest'][name])}")
+                tell(f"       {name:<10} {', '.join(verdict['manifest'][name])}")
     if step["saves"]:
-        say(f"       saves      {', '.join(step['saves'])}")
+        tell(f"       saves      {', '.join(step['saves'])}")
     if step["undo"]:
-        say(f"       undo       {visible(step['undo'], lines=True)}")
+        tell(f"       undo       {visible(step['undo'], lines=True)}")
+        undoing = (step["verdict"] or {}).get("undoManifest") or {}
+        told = ", ".join(f"{word} {one}" for word in ("writes", "deletes", "services") for one in undoing.get(word, ()))
+        if told:
+            tell(f"                  {visible(told)}")

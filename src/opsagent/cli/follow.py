@@ -30,9 +30,12 @@ def say_accepted(door: Door, run: Json, *, follow: bool, as_json: bool) -> None:
         hint("No server runs on this data folder, so nobody works on it yet. Start one: opsagent serve")
 
 
-async def follow_to_end(door: Door, run_id: str, *, as_json: bool, work: bool = True) -> Exit:
-    """Print each event as it comes; failed unless the run completes. With `work`, drive it where no server does."""
-    follower = _Follower(door=door, run_id=run_id, as_json=as_json, drives=work and door.local)
+async def follow_to_end(door: Door, run_id: str, *, as_json: bool, work: bool = True, asks: bool = True) -> Exit:
+    """Print each event as it comes; failed unless the run completes. With `work`, drive it where no server does.
+
+    Without `asks` no answer is taken here: whoever decides does so with `opsagent approve`.
+    """
+    follower = _Follower(door=door, run_id=run_id, as_json=as_json, drives=work and door.local, asks=asks)
     try:
         run = await follower.to_the_end()
     finally:
@@ -53,6 +56,7 @@ class _Follower:
     run_id: str
     as_json: bool
     drives: bool
+    asks: bool = True
     _seen: int = 0
     _said: set[str] = field(default_factory=set)
     _driving: asyncio.Task[None] | None = None
@@ -103,7 +107,7 @@ class _Follower:
 
     async def _put(self, asked: Json) -> None:
         show_question(asked, self.door.now())
-        if not at_terminal():
+        if not (self.asks and at_terminal()):
             name = place_of(asked)
             hint(f"It waits for a person: opsagent approve {name}   (or: opsagent reject {name})")
             return

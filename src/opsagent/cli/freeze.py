@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from opsagent.cli.door import Door
 from opsagent.cli.exits import Exit
+from opsagent.cli.moments import length, moment
 from opsagent.cli.options import AsJson, DataDir, Place, TenantName
 from opsagent.cli.perform import perform
 from opsagent.cli.screen import say, say_json, table
 from opsagent.domain.identity import DEFAULT_TENANT
-from opsagent.errors import InputError
-
-_LASTING = re.compile(r"([1-9][0-9]{0,4})([mhd])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def group() -> typer.Typer:
@@ -43,10 +39,10 @@ def set_(
     """Let nothing be changed for a while. Reads, checks and the undo of what is under way go on."""
 
     async def work(door: Door) -> Exit | None:
-        begins = _time(starts) if starts else datetime.fromtimestamp(door.now(), UTC)
+        begins = moment(starts) if starts else datetime.fromtimestamp(door.now(), UTC)
         fields = {
             "starts_at": begins.isoformat(),
-            "ends_at": (begins + _length(lasting)).isoformat(),
+            "ends_at": (begins + length(lasting)).isoformat(),
             "reason": reason,
             "environments": environment or [],
             "connections": connection or [],
@@ -108,20 +104,3 @@ def lift(
         return None
 
     perform(Place(data_dir=data_dir, tenant=tenant, as_json=as_json), work)
-
-
-def _length(text: str) -> timedelta:
-    match = _LASTING.fullmatch(text)
-    if match is None:
-        raise InputError(f"{text!r} is no length of time.", fix="Write it as 30m, 4h or 2d.")
-    return timedelta(**{_UNITS[match.group(2)]: int(match.group(1))})
-
-
-def _time(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise InputError(f"{text!r} is no time with a zone.", fix="Write it as 2026-11-24T22:00+01:00.")
-    return found

@@ -9,7 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from opsagent.bootstrap import build
+from opsagent.cli.draft_door import LocalDrafts
 from opsagent.cli.local_catalogue import LocalCatalogue
+from opsagent.cli.local_chat import LocalChat
+from opsagent.cli.local_library import LocalLibrary
+from opsagent.cli.local_notices import LocalNotices
+from opsagent.cli.local_people import LocalPeople
+from opsagent.cli.local_timetable import LocalTimetable
 from opsagent.cli.options import Place
 from opsagent.cli.person import person
 from opsagent.domain.freeze import Freeze
@@ -19,7 +25,7 @@ from opsagent.domain.step import StepStatus
 from opsagent.domain.ticket import TicketStatus
 from opsagent.domain.trigger import Trigger
 from opsagent.settings import Settings
-from opsagent.web import catalogue_views, views
+from opsagent.web import catalogue_views, intake_views, triage_views, views
 
 Json = dict[str, Any]
 LOOK_EVERY_S = 0.25  # between two looks at the store of this very machine
@@ -32,6 +38,36 @@ class LocalDoor(LocalCatalogue):
 
     folder: str
     local: bool = True
+
+    @property
+    def timetable(self) -> LocalTimetable:
+        """What goes by the clock."""
+        return LocalTimetable(app=self.app, principal=self.principal)
+
+    @property
+    def notices(self) -> LocalNotices:
+        """What people were told, and by what."""
+        return LocalNotices(app=self.app, principal=self.principal)
+
+    @property
+    def chat(self) -> LocalChat:
+        """The chat."""
+        return LocalChat(app=self.app, principal=self.principal)
+
+    @property
+    def people(self) -> LocalPeople:
+        """Who may sign in."""
+        return LocalPeople(app=self.app, principal=self.principal)
+
+    @property
+    def library(self) -> LocalLibrary:
+        """Runbooks."""
+        return LocalLibrary(app=self.app, principal=self.principal)
+
+    @property
+    def drafts(self) -> LocalDrafts:
+        """Runbooks that runs suggest."""
+        return LocalDrafts(app=self.app, principal=self.principal)
 
     @property
     def where(self) -> str:
@@ -54,6 +90,7 @@ class LocalDoor(LocalCatalogue):
             runbook_id=str(fields.get("runbook_id") or ""),
             connection=str(fields.get("connection") or ""),
             parameters=_text_map(fields.get("parameters")),
+            selected_skill=str(fields.get("selected_skill") or ""),
         )
         return dict(views.accepted(await self.app.agent.submit(trigger)))
 
@@ -141,12 +178,15 @@ class LocalDoor(LocalCatalogue):
 
     async def freeze(self, fields: Json) -> Json:
         """Set one."""
-        starts = fields.get("starts_at")
+        from opsagent.web.schedules import seconds
+
+        given = fields.get("starts_at")
+        starts = seconds(datetime.fromisoformat(given)) if given else None
         freeze = Freeze(
             id=self.app.ids.uuid(),
             tenant=self.principal.tenant,
-            starts_at=datetime.fromisoformat(starts).timestamp() if starts else self.app.clock.now(),
-            ends_at=datetime.fromisoformat(fields["ends_at"]).timestamp(),
+            starts_at=self.app.clock.now() if starts is None else starts,
+            ends_at=seconds(datetime.fromisoformat(fields["ends_at"])) or 0.0,
             reason=fields["reason"],
             by=self.principal.id,
             environments=tuple(fields["environments"]),
@@ -167,6 +207,51 @@ class LocalDoor(LocalCatalogue):
         wanted = TicketStatus(status) if status else None
         page = await self.app.stores.tickets.list(self.principal.tenant, status=wanted, limit=limit)
         return dict(catalogue_views.ticket_list(page))
+
+    async def quarantine(self) -> Sequence[Json]:
+        """Deliveries that could not be read."""
+        found = await self.app.stores.quarantine.list(self.principal.tenant)
+        return [dict(intake_views.quarantined_json(one)) for one in found]
+
+    async def quarantined(self, delivery_id: str) -> Json:
+        """One of them with its body."""
+        found = await self.app.stores.quarantine.get(self.principal.tenant, delivery_id)
+        return dict(intake_views.quarantined_detail(found))
+
+    async def replay(self, delivery_id: str) -> Json:
+        """Read it again."""
+        return dict(intake_views.taken_json(await self.app.intake.replay(self.principal, delivery_id)))
+
+    async def forget_delivery(self, delivery_id: str) -> None:
+        """Remove one of them."""
+        await self.app.intake.forget(self.principal, delivery_id)
+
+    async def ticket(self, ticket_id: str) -> Json:
+        """One ticket with everything known about it."""
+        stores, tenant = self.app.stores, self.principal.tenant
+        ticket = await stores.tickets.get(tenant, ticket_id)
+        alerts = await stores.triage.members(tenant, ticket_id)
+        signals = await stores.tickets.signals(tenant, ticket_id)
+        said = await stores.triage.said(tenant, ticket_id)
+        return dict(catalogue_views.ticket_detail(ticket, alerts, signals, said))
+
+    async def reopen(self, ticket_id: str, reason: str) -> Json:
+        """Say that it is not over."""
+        return dict(
+            catalogue_views.ticket_json(
+                await self.app.agent.close_ticket(self.principal, ticket_id, reopen=True, reason=reason)
+            )
+        )
+
+    async def say(self, ticket_id: str, *, real: bool, note: str) -> Json:
+        """Say whether it was real or noise."""
+        return dict(
+            catalogue_views.feedback_json(await self.app.agent.say(self.principal, ticket_id, real=real, note=note))
+        )
+
+    async def quality(self, days: int) -> Json:
+        """How automatic closing does."""
+        return dict(triage_views.quality_json(await self.app.agent.quality(self.principal.tenant, days=days), days))
 
 
 @asynccontextmanager

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from opsagent.bootstrap import App
+from opsagent.domain.chat_user import ChatUser, Workspace
 from opsagent.domain.connection import BUILT_IN_SANDBOX
 from opsagent.domain.credential import Credential
 from opsagent.domain.event import AuditEntry
-from opsagent.domain.identity import Principal
+from opsagent.domain.identity import Principal, Role
 from opsagent.domain.policy import explain
 from opsagent.errors import InputError, OpsAgentError
 from opsagent.ports.executor import Executor, Order
-from opsagent.web import catalogue_views, views
+from opsagent.web import catalogue_views, skill_views, views
 
 if TYPE_CHECKING:
     from opsagent.web.bodies import Body
@@ -36,28 +37,17 @@ class LocalCatalogue:
         """Epoch seconds."""
         return self.app.clock.now()
 
-    async def runbooks(self) -> Sequence[Json]:
-        """All runbooks by creation."""
-        found = await self.app.stores.runbooks.list(self.principal.tenant)
-        return [dict(catalogue_views.runbook_json(one)) for one in found]
+    async def skills(self) -> Json:
+        """What is on the shelves."""
+        return dict(skill_views.skill_list(await self.app.agent.skills.all()))
 
-    async def runbook(self, runbook_id: str) -> Json:
-        """One runbook with its source."""
-        found = await self.app.stores.runbooks.get(self.principal.tenant, runbook_id)
-        return dict(catalogue_views.runbook_detail(found))
+    async def skill(self, name: str) -> Json:
+        """One skill."""
+        return dict(skill_views.skill_detail(await self.app.agent.skills.get(name)))
 
-    async def add_runbook(self, text: str, path: str) -> Json:
-        """Check and store one."""
-        return dict(catalogue_views.runbook_json(await self.app.agent.add_runbook(self.principal, text, path)))
-
-    async def rehearse(self, runbook_id: str, connection: str, given: Json) -> Json:
-        """What a runbook would do, judged and not run."""
-        found = await self.app.agent.rehearse(self.principal.tenant, runbook_id, connection=connection, given=given)
-        return dict(views.rehearsal_json(found))
-
-    async def search(self, query: str, limit: int) -> Json:
-        """What answers the query."""
-        return dict(catalogue_views.found_json(await self.app.agent.search(self.principal.tenant, query, limit=limit)))
+    async def skill_file(self, name: str, path: str) -> str:
+        """One of its further files."""
+        return await self.app.agent.skills.read(name, path)
 
     async def connections(self) -> Sequence[Json]:
         """All connections by name."""
@@ -115,12 +105,48 @@ class LocalCatalogue:
         """Remove one."""
         await self.app.stores.credentials.delete(self.principal.tenant, name, self.principal.id)
 
+    async def link_slack(self, user: str, fields: Json) -> Json:
+        """Say who a Slack user is."""
+        from opsagent.web.slack_people import ChatUserLink
+
+        body = checked(ChatUserLink, fields)
+        member = ChatUser(
+            tenant=self.principal.tenant,
+            chat="slack",
+            user=slack_id(user),
+            person=body.person,
+            role=Role(body.role),
+            workspace=body.workspace,
+        )
+        return dict(catalogue_views.chat_user_json(await self.app.stores.chat_users.link(member, self.principal.id)))
+
+    async def unlink_slack(self, user: str) -> None:
+        """The user is nobody here from now on."""
+        await self.app.stores.chat_users.unlink(self.principal.tenant, "slack", user, self.principal.id)
+
+    async def slack_people(self) -> Sequence[Json]:
+        """Those who are somebody."""
+        found = await self.app.stores.chat_users.list(self.principal.tenant, "slack")
+        return [dict(catalogue_views.chat_user_json(one)) for one in found]
+
+    async def slack_workspace(self, team: str, *, remove: bool) -> None:
+        """Register a workspace, or forget it."""
+        workspace = Workspace(chat="slack", id=slack_id(team), tenant=self.principal.tenant)
+        members = self.app.stores.chat_users
+        await (members.remove_workspace if remove else members.add_workspace)(workspace, self.principal.id)
+
+    async def slack_workspaces(self) -> Sequence[Json]:
+        """Those of the tenant."""
+        found = await self.app.stores.chat_users.workspaces(self.principal.tenant, "slack")
+        return [{"workspaceId": one.id, "tenantId": one.tenant} for one in found]
+
     async def rotate_key(self) -> Json:
         """Seal every value with the present key."""
         return {"resealed": await self.app.broker.rotate_key(self.principal.tenant)}
 
     async def explain(self, commands: Sequence[str], connection: str) -> Sequence[Json]:
         """What the policy says of commands on a connection."""
+        await self.app.executor.probe()  # the policy may ask for a minimum
         verdicts = await self.app.agent.explain(self.principal.tenant, commands, connection)
         return [dict(explain(text, verdict)) for text, verdict in zip(commands, verdicts, strict=True)]
 
@@ -153,8 +179,9 @@ class LocalCatalogue:
 
     async def check_audit(self, head: str) -> Json:
         """Check the whole record."""
-        found = await self.app.stores.audit.verify(self.principal.tenant, head=head)
-        return {"entries": found.entries, "head": found.head, "trouble": found.trouble}
+        kept = await self.app.heads.keeper.kept(self.principal.tenant)
+        found = await self.app.stores.audit.verify(self.principal.tenant, heads=[*kept, *([head] if head else [])])
+        return {"entries": found.entries, "head": found.head, "trouble": found.trouble, "heads": len(kept)}
 
     async def audit(self, *, after: int, limit: int) -> Sequence[Json]:
         """The append-only record."""
@@ -216,3 +243,12 @@ def connection_name(name: str) -> str:
     if name == BUILT_IN_SANDBOX:
         raise InputError("The sandbox is built in and cannot be changed or removed.", fix="Choose another name.")
     return name
+
+
+def slack_id(text: str) -> str:
+    """An id as Slack gives them out. InputError."""
+    from opsagent.web.slack_people import SLACK_ID
+
+    if re.fullmatch(SLACK_ID, text) is None:
+        raise InputError(f"{text!r} is no id of Slack.", fix="Copy it from Slack's profile: U0123ABCD, T0123ABCD.")
+    return text

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from opsagent.domain.identity import ApiKey, PrincipalKind, Role
+from opsagent.domain.identity import ApiKey, PrincipalKind, Role, sha256
 from opsagent.ports.clock import Ids
-from opsagent.web.auth import KEY_PREFIX, sha256
+from opsagent.web.auth import KEY_PREFIX
 
 
 def new_secret(ids: Ids) -> str:

@@ -26,6 +26,8 @@ RunId = Annotated[
     typer.Argument(metavar="RUN", help="The run's id, or its beginning (4 characters or more).", show_default=False),
 ]
 
+RunbookId = Annotated[str, typer.Argument(metavar="RUNBOOK", help="Its id, or its number in the list.")]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:

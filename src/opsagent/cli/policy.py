@@ -48,7 +48,9 @@ def explain(
     ] = "",
     address: Annotated[
         str,
-        typer.Option("--address", help="A target that is not registered: postgresql://H/DB, mysql://H/DB, ssh://H."),
+        typer.Option(
+            "--address", help="A target that is not registered: postgresql://H/DB, mysql://H/DB, ssh://H, https://H."
+        ),
     ] = "",
     data_dir: DataDir = None,
     tenant: TenantName = DEFAULT_TENANT,

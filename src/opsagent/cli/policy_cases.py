@@ -31,7 +31,7 @@ def read_cases(path: Path) -> list[Case]:
 
     try:
         node = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{path} cannot be read: {error}", fix="Write a YAML list of command and verdict.") from error
     if not isinstance(node, yaml.SequenceNode) or not node.value:
         raise InputError(f"{path}:1: it is no list.", fix="Write entries such as: - {command: df -h, verdict: ALLOW}")

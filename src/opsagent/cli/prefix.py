@@ -33,3 +33,27 @@ async def full_id(door: Door, given: str) -> str:
             f"{len(found)} runs begin with {given!r}: {', '.join(sorted(found)[:5])}.", fix="Give more of the id."
         )
     return found[0]
+
+
+async def full_ticket_id(door: Door, prefix: str) -> str:
+    """The id of the one ticket among the newest that begins so. InputError."""
+    if len(prefix) >= FULL_LENGTH:
+        return prefix
+    found = [
+        one["ticketId"] for one in (await door.tickets(limit=200))["tickets"] if one["ticketId"].startswith(prefix)
+    ]
+    if len(found) != 1:
+        many = "more than one ticket begins" if found else "no ticket of the newest 200 begins"
+        raise InputError(f"{many} with {prefix!r}.", fix="Take the id from: opsagent tickets --json")
+    return str(found[0])
+
+
+async def full_draft_id(door: Door, prefix: str) -> str:
+    """The run of the one draft among the newest that begins so. InputError."""
+    if len(prefix) >= FULL_LENGTH:
+        return prefix
+    found = [one["runId"] for one in (await door.drafts.drafts("all"))["drafts"] if one["runId"].startswith(prefix)]
+    if len(found) != 1:
+        many = "more than one draft begins" if found else "no draft of the newest 200 begins"
+        raise InputError(f"{many} with {prefix!r}.", fix="Take the id from: opsagent runbooks drafts --status all")
+    return str(found[0])

@@ -73,13 +73,33 @@ def _lines(asked: Json, now: float) -> Iterator[Text]:
         yield Text(f"  {OPEN}...{CLOSE} came from outside: {one_line(origin)}", style="yellow")
     yield Text("")
     yield _fact("taken back by", visible(asked["undo"], lines=True) or "nothing: no undo was written for it")
+    yield from _undoing(asked["undoManifest"])
     yield _fact("target", one_line(asked["target"]))
-    yield _fact("why", one_line(asked["why"] or asked["reason"]) or "no reason was given")
+    said = asked["reason"] if manifest["author"] else asked["why"] or asked["reason"]
+    yield _fact("why", one_line(said) or "no reason was given")
     if asked["runbookTitle"] or asked["runbookId"]:
         yield _fact("runbook", one_line(asked["runbookTitle"] or asked["runbookId"]))
     yield _fact("for", one_line(asked["issueDescription"], 200))
     yield from _people(asked)
     yield _fact("digest", asked["digest"][:16])
+    yield from _words_of(manifest["author"], asked["why"])
+
+
+def _words_of(author: str, why: str) -> Iterator[Text]:
+    """A model's reason comes last, after everything that was proven, and is marked as its words."""
+    from rich.text import Text
+
+    if author:
+        yield Text("")
+        yield Text(f"The {author} wrote this command. Its words, which nobody has checked:", style="yellow")
+        yield Text(f"  {one_line(why) or 'none'}", style="dim")
+
+
+def _undoing(manifest: Json | None) -> Iterator[Text]:
+    """What the undo would do, which is approved with its step."""
+    for key, words in _EFFECTS if manifest else ():
+        if manifest and manifest[key]:
+            yield _fact(f"undo {words}", ", ".join(one_line(one) for one in manifest[key]))
 
 
 def _people(asked: Json) -> Iterator[Text]:

@@ -11,9 +11,15 @@ import httpx
 
 from opsagent.bootstrap.outfit import clock
 from opsagent.cli.admin_key import read_admin_key
+from opsagent.cli.draft_door import RemoteDrafts
 from opsagent.cli.folder import Server
 from opsagent.cli.options import Place
 from opsagent.cli.problem import error_of
+from opsagent.cli.remote_chat import RemoteChat
+from opsagent.cli.remote_library import RemoteLibrary
+from opsagent.cli.remote_notices import RemoteNotices
+from opsagent.cli.remote_people import RemotePeople
+from opsagent.cli.remote_timetable import RemoteTimetable
 from opsagent.errors import RateLimited, UnavailableError
 
 Json = dict[str, Any]
@@ -23,7 +29,6 @@ PATIENCE = 10  # how often a request is sent before "too many requests" is an er
 EXPLAIN_AT_ONCE = 100  # commands in one request: what the route takes
 # What `web/triggers.py` looks for; written out here because importing the web app costs a command half a second.
 CLIENT_HEADER, CLI_CLIENT = "X-OpsAgent-Client", "cli"
-PATH_CHARS = 200  # of a runbook's path, its end: what the route takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +38,36 @@ class RemoteDoor:
     client: httpx.AsyncClient
     place: Place
     local: bool = False
+
+    @property
+    def timetable(self) -> RemoteTimetable:
+        """What goes by the clock."""
+        return RemoteTimetable(ask=self._ask)
+
+    @property
+    def notices(self) -> RemoteNotices:
+        """What people were told, and by what."""
+        return RemoteNotices(ask=self._ask)
+
+    @property
+    def chat(self) -> RemoteChat:
+        """The chat."""
+        return RemoteChat(ask=self._ask)
+
+    @property
+    def people(self) -> RemotePeople:
+        """Who may sign in."""
+        return RemotePeople(ask=self._ask)
+
+    @property
+    def library(self) -> RemoteLibrary:
+        """Runbooks."""
+        return RemoteLibrary(ask=self._ask)
+
+    @property
+    def drafts(self) -> RemoteDrafts:
+        """Runbooks that runs suggest."""
+        return RemoteDrafts(ask=self._ask)
 
     @property
     def where(self) -> str:
@@ -115,26 +150,51 @@ class RemoteDoor:
         """Newest first."""
         return await self._ask("GET", "/api/v1/tickets", query=_given(status=status, limit=str(limit)))
 
-    async def runbooks(self) -> Sequence[Json]:
-        """All runbooks by creation."""
-        return _listed(await self._ask("GET", "/api/v1/runbooks"), "runbooks")
+    async def quarantine(self) -> Sequence[Json]:
+        """Deliveries that could not be read."""
+        return _listed(await self._ask("GET", "/api/v1/quarantine"), "deliveries")
 
-    async def runbook(self, runbook_id: str) -> Json:
-        """One runbook with its source."""
-        return await self._ask("GET", f"/api/v1/runbooks/{_part(runbook_id)}")
+    async def quarantined(self, delivery_id: str) -> Json:
+        """One of them with its body."""
+        return await self._ask("GET", f"/api/v1/quarantine/{_part(delivery_id)}")
 
-    async def add_runbook(self, text: str, path: str) -> Json:
-        """Check and store one."""
-        return await self._ask("POST", "/api/v1/runbooks", {"text": text, "path": path[-PATH_CHARS:]})
+    async def replay(self, delivery_id: str) -> Json:
+        """Read it again."""
+        return await self._ask("POST", f"/api/v1/quarantine/{_part(delivery_id)}/replay")
 
-    async def rehearse(self, runbook_id: str, connection: str, given: Json) -> Json:
-        """What a runbook would do, judged and not run."""
-        body = {"connection": connection, "parameters": given}
-        return await self._ask("POST", f"/api/v1/runbooks/{_part(runbook_id)}/dry-run", body)
+    async def forget_delivery(self, delivery_id: str) -> None:
+        """Remove one of them."""
+        await self._ask("DELETE", f"/api/v1/quarantine/{_part(delivery_id)}")
 
-    async def search(self, query: str, limit: int) -> Json:
-        """What answers the query."""
-        return await self._ask("GET", "/api/v1/runbooks/search", query={"q": query, "limit": str(limit)})
+    async def ticket(self, ticket_id: str) -> Json:
+        """One ticket with everything known about it."""
+        return await self._ask("GET", f"/api/v1/tickets/{_part(ticket_id)}")
+
+    async def reopen(self, ticket_id: str, reason: str) -> Json:
+        """Say that it is not over."""
+        return await self._ask("POST", f"/api/v1/tickets/{_part(ticket_id)}/reopen", {"reason": reason})
+
+    async def say(self, ticket_id: str, *, real: bool, note: str) -> Json:
+        """Say whether it was real or noise."""
+        body = {"verdict": "real" if real else "noise", "note": note}
+        return await self._ask("POST", f"/api/v1/tickets/{_part(ticket_id)}/feedback", body)
+
+    async def quality(self, days: int) -> Json:
+        """How automatic closing does."""
+        return await self._ask("GET", "/api/v1/triage/quality", query={"days": str(days)})
+
+    async def skills(self) -> Json:
+        """What is on the shelves."""
+        return await self._ask("GET", "/api/v1/skills")
+
+    async def skill(self, name: str) -> Json:
+        """One skill."""
+        return await self._ask("GET", f"/api/v1/skills/{_part(name)}")
+
+    async def skill_file(self, name: str, path: str) -> str:
+        """One of its further files."""
+        found = await self._ask("GET", f"/api/v1/skills/{_part(name)}/file", query={"path": path})
+        return str(found["text"])
 
     async def connections(self) -> Sequence[Json]:
         """All connections by name."""
@@ -168,6 +228,26 @@ class RemoteDoor:
     async def take(self, ticket_id: str, *, back: bool) -> Json:
         """Take a ticket over, or hand it back."""
         return await self._ask("POST", f"/api/v1/tickets/{_part(ticket_id)}/{'hand-back' if back else 'take'}")
+
+    async def link_slack(self, user: str, fields: Json) -> Json:
+        """Say who a Slack user is."""
+        return await self._ask("PUT", f"/api/v1/slack/people/{_part(user)}", fields)
+
+    async def unlink_slack(self, user: str) -> None:
+        """The user is nobody here from now on."""
+        await self._ask("DELETE", f"/api/v1/slack/people/{_part(user)}")
+
+    async def slack_people(self) -> Sequence[Json]:
+        """Those who are somebody."""
+        return _listed(await self._ask("GET", "/api/v1/slack/people"), "people")
+
+    async def slack_workspace(self, team: str, *, remove: bool) -> None:
+        """Register a workspace, or forget it."""
+        await self._ask("DELETE" if remove else "PUT", f"/api/v1/slack/workspaces/{_part(team)}")
+
+    async def slack_workspaces(self) -> Sequence[Json]:
+        """Those of the tenant."""
+        return _listed(await self._ask("GET", "/api/v1/slack/workspaces"), "workspaces")
 
     async def test_connection(self, name: str) -> Json:
         """Really connect, once with each account."""

@@ -29,6 +29,9 @@ def run(
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", metavar="K=V", help="A value the runbook asks for.")
     ] = None,
+    skill: Annotated[
+        str, typer.Option("--skill", help="What a model should have read: `opsagent skills list`.", show_default=False)
+    ] = "",
     priority: Annotated[Literal["critical", "high", "medium", "low"], typer.Option("--priority")] = "medium",
     data_dir: DataDir = None,
     tenant: TenantName = DEFAULT_TENANT,
@@ -44,6 +47,7 @@ def run(
             connection=connection,
             parameters=pairs("--parameter", parameter or []),
             priority=priority,
+            selected_skill=skill,
         )
         say_accepted(door, accepted, follow=follow, as_json=as_json)
         return await follow_to_end(door, accepted["runId"], as_json=as_json) if follow else None

@@ -1,22 +1,29 @@
-"""`opsagent runbooks`: add, list, show, check, search."""
+"""`opsagent runbooks`: add, list, show, check, search; what else there is stands in the files beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from opsagent.cli.coverage import coverage
 from opsagent.cli.door import Door
+from opsagent.cli.drafts import dismiss, draft, drafts, merge
 from opsagent.cli.dry_run import dry_run
 from opsagent.cli.exits import Exit, complain
+from opsagent.cli.instruct import instruct
 from opsagent.cli.lines import read_lines
-from opsagent.cli.options import AsJson, DataDir, Place, TenantName
+from opsagent.cli.options import AsJson, DataDir, Place, RunbookId, TenantName
 from opsagent.cli.perform import finish, perform
+from opsagent.cli.pull_request import pull_request
+from opsagent.cli.runbook_files import read_runbooks
+from opsagent.cli.runbook_import import import_runbooks
+from opsagent.cli.runbook_versions import diff, disable, enable, remove, restore, versions
 from opsagent.cli.screen import say, say_json, table
+from opsagent.cli.uses import helped
 from opsagent.domain.identity import DEFAULT_TENANT
-from opsagent.errors import InputError, NotFound, RunbookError
+from opsagent.errors import InputError, RunbookError
 
 Paths = Annotated[
     list[Path] | None, typer.Argument(metavar="PATH...", help="Markdown files, or folders of them.", show_default=False)
@@ -25,10 +32,32 @@ Paths = Annotated[
 
 def group() -> typer.Typer:
     """The commands below `opsagent runbooks`."""
-    app = typer.Typer(help="Procedures people wrote: add, list, show, check and search them.", no_args_is_help=True)
-    for function, name in ((add, "add"), (check, "check"), (list_all, "list"), (show, "show"), (search, "search")):
+    app = typer.Typer(
+        help="Procedures people wrote: add, import, list, show, compare, check and search them.", no_args_is_help=True
+    )
+    for function, name in (
+        (add, "add"),
+        (instruct, "instruct"),
+        (pull_request, "pull-request"),
+        (import_runbooks, "import"),
+        (check, "check"),
+        (list_all, "list"),
+        (show, "show"),
+        (search, "search"),
+        (dry_run, "dry-run"),
+        (coverage, "coverage"),
+        (versions, "versions"),
+        (diff, "diff"),
+        (restore, "restore"),
+        (enable, "enable"),
+        (disable, "disable"),
+        (remove, "remove"),
+        (drafts, "drafts"),
+        (draft, "draft"),
+        (merge, "merge"),
+        (dismiss, "dismiss"),
+    ):
         app.command(name)(function)
-    app.command("dry-run")(dry_run)
     return app
 
 
@@ -43,13 +72,13 @@ def add(
     """Check runbooks and store them; what is refused is named with file, line and fix, the rest is stored."""
 
     async def work(door: Door) -> Exit | None:
-        texts = [*_texts(paths or []), *(_shipped() if shipped else [])]
+        texts = [*read_runbooks(paths or []), *(_shipped() if shipped else [])]
         if not texts:
             raise InputError("No runbook was named.", fix="Name a Markdown file or a folder, or use --shipped.")
         refused = False
         for text, path in texts:
             try:
-                stored = await door.add_runbook(text, path)
+                stored = await door.library.put(text, path)
             except RunbookError as error:
                 refused = True
                 complain(error, as_json=as_json)
@@ -68,7 +97,7 @@ def check(paths: Paths = None, *, as_json: AsJson = False) -> None:
     async def work() -> Exit:
         from opsagent.bootstrap.outfit import runbook_parser
 
-        texts, parse = _texts(paths or []), runbook_parser()
+        texts, parse = read_runbooks(paths or []), runbook_parser()
         if not texts:
             raise InputError("No runbook was named.", fix="Name a Markdown file or a folder of them.")
         refused = False
@@ -93,24 +122,32 @@ def list_all(*, data_dir: DataDir = None, tenant: TenantName = DEFAULT_TENANT, a
     """List the runbooks that are stored."""
 
     async def work(door: Door) -> Exit | None:
-        found = await door.runbooks()
+        found = await door.library.runbooks()
         if as_json:
             say_json({"runbooks": found})
         elif not found:
             say("No runbooks yet. Add those that come with OpsAgent: opsagent runbooks add --shipped")
         else:
             rows = [
-                (one["runbookId"], one["revision"], ", ".join(one.get("alerts") or []), one["title"]) for one in found
+                (
+                    one["runbookId"],
+                    str(one["revision"]) if one["enabled"] else f"{one['revision']} off",
+                    helped(one["uses"]),
+                    _short(one["alerts"]),
+                    one["title"],
+                )
+                for one in found
             ]
-            table(("id", "version", "alerts", "title"), rows)
+            table(("id", "version", "helped", "alerts", "title"), rows)
         return None
 
     perform(Place(data_dir=data_dir, tenant=tenant, as_json=as_json), work)
 
 
 def show(
-    runbook: Annotated[str, typer.Argument(metavar="RUNBOOK", help="Its id, or its number in the list.")],
+    runbook: RunbookId,
     *,
+    version: Annotated[str, typer.Option("--version", metavar="VERSION", help="An earlier one: see versions.")] = "",
     data_dir: DataDir = None,
     tenant: TenantName = DEFAULT_TENANT,
     as_json: AsJson = False,
@@ -118,7 +155,7 @@ def show(
     """Print a runbook as it was written."""
 
     async def work(door: Door) -> Exit | None:
-        found = await door.runbook(runbook)
+        found = await (door.library.version(runbook, version) if version else door.library.runbook(runbook))
         say_json(found) if as_json else say(found["source"].rstrip("\n"))
         return None
 
@@ -142,15 +179,22 @@ def search(
         if (query is None) == (not batch):
             raise InputError("Give one query, or a file of them.", fix='opsagent runbooks search "disk full"')
         for one in [query] if query is not None else read_lines(batch):
-            found = _found(await door.search(one, limit))
+            found = _found(await door.library.search(one, limit))
             say_json(found) if as_json or batch else _say_found(found)
         return None
 
     perform(Place(data_dir=data_dir, tenant=tenant, as_json=as_json), work)
 
 
+def _short(names: list[str]) -> str:
+    return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else "".join(names)
+
+
 def _found(answer: dict[str, Any]) -> dict[str, Any]:
-    hits = [{"id": one["runbookId"], "score": one["score"], "why": one["why"]} for one in answer["hits"]]
+    hits = [
+        {"id": one["runbookId"], "score": one["score"], "why": one["why"], "uses": one["uses"]}
+        for one in answer["hits"]
+    ]
     return {"query": answer["query"], "fits": answer["fits"], "results": hits}
 
 
@@ -158,26 +202,8 @@ def _say_found(found: dict[str, Any]) -> None:
     if not found["fits"]:
         say("No runbook fits." + (" The nearest:" if found["results"] else ""))
     if found["results"]:
-        table(("id", "score", "why"), [(one["id"], f"{one['score']:.2f}", one["why"]) for one in found["results"]])
-
-
-def _texts(paths: Iterable[Path]) -> list[tuple[str, str]]:
-    """(text, path) of every runbook named. NotFound, InputError."""
-    found: list[tuple[str, str]] = []
-    for path in paths:
-        if path.is_dir():
-            found += _texts(sorted(path.glob("*.md")))
-            continue
-        try:
-            found.append((path.read_bytes().decode("utf-8"), str(path)))
-        except FileNotFoundError:
-            raise NotFound(f"There is no file {path}.", fix="Check the path.") from None
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}.", fix="Mend its rights.") from None
-        except UnicodeDecodeError as error:
-            line = error.object[: error.start].count(b"\n") + 1
-            raise RunbookError("it is not UTF-8 text", file=str(path), line=line, fix="Save it as UTF-8.") from None
-    return found
+        rows = [(one["id"], f"{one['score']:.2f}", helped(one["uses"]), one["why"]) for one in found["results"]]
+        table(("id", "score", "helped", "why"), rows)
 
 
 def _shipped() -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import signal
 import socket
@@ -50,7 +51,7 @@ class Serving:
         return Exit.OK
 
     async def _serve(self, app: App, listening: socket.socket, info: ServerInfo, key_file: Path) -> None:
-        server = _Server(app.web(), host=info.host, port=info.port)
+        server = _Server(app.web(pages=True), host=info.host, port=info.port)
         announcing = asyncio.create_task(self._announce(app, server, info, key_file))
         with _signals(server.stop):
             await server.serve(sockets=[listening])
@@ -59,6 +60,7 @@ class Serving:
 
     async def _announce(self, app: App, server: _Server, info: ServerInfo, key_file: Path) -> None:
         await server.listening.wait()
+        _settle()
         degraded = dict((await app.readiness()).degraded)
         switches = dict(await app.stores.control.switches(DEFAULT_TENANT))
         if self.as_json:
@@ -75,6 +77,12 @@ class Serving:
                 f"warning: {info.host} is reachable from other machines, and this speaks plain HTTP: keys could be "
                 "read on the way. Put TLS in front of it, or listen on 127.0.0.1."
             )
+
+
+def _settle() -> None:
+    """What was made to start with stays: each look through its 200,000 objects for garbage stops all for 36 ms."""
+    gc.collect()
+    gc.freeze()
 
 
 class _Server(Server):

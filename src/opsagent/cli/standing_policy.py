@@ -15,7 +15,7 @@ from opsagent.errors import InputError
 from opsagent.settings import Settings
 
 PLAIN_HOST = "host"  # the target when none is named: this machine, with no host registered on it
-_EXECUTORS = {"postgresql": "sql", "mysql": "sql", "ssh": "ssh"}
+_EXECUTORS = {"postgresql": "sql", "mysql": "sql", "ssh": "ssh", "https": "http", "http": "http"}
 
 
 async def explain_here(
@@ -56,6 +56,6 @@ def _target(tenant: str, address: str, environment: str) -> Connection:
         executor=executor,
         environment=environment,
         address=address,
-        credential="write",
-        read_credential="read",
+        credential="write" if executor == "sql" else "",
+        read_credential="read" if executor == "sql" else "",
     )

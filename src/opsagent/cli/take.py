@@ -10,9 +10,9 @@ from opsagent.cli.door import Door
 from opsagent.cli.exits import Exit
 from opsagent.cli.options import AsJson, DataDir, Place, TenantName
 from opsagent.cli.perform import perform
+from opsagent.cli.prefix import full_ticket_id
 from opsagent.cli.screen import say, say_json
 from opsagent.domain.identity import DEFAULT_TENANT
-from opsagent.errors import InputError
 
 TicketPrefix = Annotated[str, typer.Argument(metavar="TICKET", help="Its id, or the beginning of it.")]
 
@@ -33,7 +33,7 @@ def hand_back(
 
 def _move(prefix: str, place: Place, *, back: bool) -> None:
     async def work(door: Door) -> Exit | None:
-        moved = await door.take(await _whole(door, prefix), back=back)
+        moved = await door.take(await full_ticket_id(door, prefix), back=back)
         if place.as_json:
             say_json(moved)
         elif back:
@@ -44,13 +44,3 @@ def _move(prefix: str, place: Place, *, back: bool) -> None:
         return None
 
     perform(place, work)
-
-
-async def _whole(door: Door, prefix: str) -> str:
-    found = [
-        one["ticketId"] for one in (await door.tickets(limit=200))["tickets"] if one["ticketId"].startswith(prefix)
-    ]
-    if len(found) != 1:
-        many = "more than one ticket begins" if found else "no ticket of the newest 200 begins"
-        raise InputError(f"{many} with {prefix!r}.", fix="Take the id from: opsagent tickets --json")
-    return str(found[0])

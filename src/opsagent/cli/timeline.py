@@ -66,6 +66,8 @@ def _head(run: Json, now: float) -> Iterator[Text]:
         if run.get(key):
             facts.append(f"{name} {one_line(run[key])}")
     yield Text(" · ".join(facts), style="dim")
+    if run.get("parent"):
+        yield Text(f"a subtask of {run['parent']}", style="dim")
     if run.get("retryOf"):
         yield Text(f"a new try of {run['retryOf']}", style="dim")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from opsagent.domain.identity import same_person
 from opsagent.domain.manifest import Manifest
 from opsagent.errors import ApprovalDecided, ApprovalExpired, ApprovalMismatch, ApprovalUsed, Forbidden
 
@@ -37,6 +38,8 @@ class Grant:
 class Approval:
     """A question about ONE effect. `command` and `manifest` are what the person sees; `digest` is what binds.
 
+    The undo is approved with it: `undo_manifest` is what that would do.
+
     Times are epoch seconds; after `expires_at` it cannot be given and cannot be used. `used_at` is set in the
     transaction that claims the step: it works once. It is granted when `persons` different people have said yes; with
     `four_eyes` none of them is `started_by`, who started the run. One no refuses it. `likeness` is the same for
@@ -60,6 +63,7 @@ class Approval:
     task: str = ""
     runbook_id: str = ""
     undo: str = ""
+    undo_manifest: Manifest | None = None
     reason: str = ""
     persons: int = 1
     four_eyes: bool = False
@@ -71,6 +75,11 @@ class Approval:
     decided_by: str = ""
     notes: str = ""
     used_at: float | None = None
+
+    @property
+    def author(self) -> str:
+        """The model whose words the command is; empty where people wrote it."""
+        return self.manifest.author
 
     def decide(self, *, grant: bool, by: str, notes: str, now: float) -> Approval:
         """The person's answer. The same answer by anyone again changes nothing.
@@ -89,12 +98,12 @@ class Approval:
             )
         if not grant:
             return replace(self, status=wanted, decided_at=now, decided_by=by, notes=notes)
-        if self.four_eyes and by == self.started_by:
+        if self.four_eyes and same_person(by, self.started_by):
             raise Forbidden(
                 f"{by} started this run, and the policy wants somebody else to approve it.",
                 fix="Ask a colleague with the role approver. Refusing it is open to you.",
             )
-        if any(one.by == by for one in self.grants):
+        if any(same_person(one.by, by) for one in self.grants):
             return self
         grants = (*self.grants, Grant(by, now, notes))
         if len(grants) < self.persons:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+RESTORE = "restore what was saved before"  # stands for an undo that writes back what `keeps` kept
+
 
 class Reach(StrEnum):
     """How far a local command sees: scratch space only, or this machine."""
@@ -44,7 +46,8 @@ class Command:
     instead of `stdin`; they are handed over at its start and stand nowhere else. `bound` are the values of the
     `{{holes}}` that stay in a statement: the driver binds them, they never become part of its text. `rows` is how many
     rows a statement may change (least, most); anything else is rolled back. `actions` are the IAM actions its session
-    is limited to.
+    is limited to. `author` is empty where people wrote the text (values aside), else the model whose words it is: then
+    only what is proven to change nothing goes unasked.
     """
 
     executor: str
@@ -69,6 +72,7 @@ class Command:
     bound: tuple[BoundValue, ...] = ()
     rows: tuple[int, int] | None = None
     actions: tuple[str, ...] = ()
+    author: str = ""
 
     @property
     def shown(self) -> str:

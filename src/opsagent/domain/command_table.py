@@ -70,7 +70,9 @@ class CommandTable:
     `bare` says what happens when there is no argument at all. `asks` says why it is never proven to read. `only` must
     match every positional word; `required` is a set of options of which one must be given, `otherwise` the words
     when none is; `alone` says
-    that it only reads without a sub-command; `check` names a rule in code.
+    that it only reads without a sub-command; `check` names a rule in code; `harmless_globs`: a file's
+    name that looks like an option does no harm; `implies` is what
+    a change touches although no word says so.
     `prints` and `prints_numbers` match the arguments with which its output is only plain names, or only numbers.
     """
 
@@ -85,6 +87,7 @@ class CommandTable:
     style: str = "getopt"
     numeric: bool = False
     harmless_options: bool = False
+    harmless_globs: bool = False
     letters: str = ""
     secret_letters: str = ""
     options: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}))
@@ -98,6 +101,7 @@ class CommandTable:
     privileged: bool = False
     builtin: bool = False
     check: str = ""
+    implies: tuple[tuple[Kind, str], ...] = ()
     prints: re.Pattern[str] | None = None
     prints_numbers: re.Pattern[str] | None = None
     required: frozenset[str] = frozenset()
@@ -110,7 +114,7 @@ class Tables:
     """Every command that is known, and the lists that stand beside them. `version` is a hash over the files.
 
     `paths` are the absolute names an admin registered beside the system's folders. `sensitive` and `devices` are path
-    patterns (`*` within one name, `**` across names).
+    patterns (`*` within one name, `**` across names). `watched` are the folders that rules speak of.
     """
 
     commands: Mapping[str, CommandTable]
@@ -120,6 +124,7 @@ class Tables:
     dangerous_variables: tuple[str, ...] = ()
     secret_variables: tuple[str, ...] = ()
     sensitive: tuple[tuple[str, str], ...] = ()
+    watched: tuple[str, ...] = ()
     harmless_paths: tuple[str, ...] = ()
     quiet_folders: tuple[str, ...] = ()
     system_roots: tuple[str, ...] = ()

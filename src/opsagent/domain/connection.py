@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -50,6 +52,26 @@ class Connection:
         return LANGUAGES.get(self.executor, self.executor)
 
     @property
+    def place(self) -> str:
+        """A digest (SHA-256, hex) of where it leads: the same as long as it is the same host, folder and way."""
+        where = [self.id, self.executor, self.address, sorted(self.options.items())]
+        return hashlib.sha256(json.dumps(where).encode()).hexdigest()
+
+    @property
+    def target(self) -> str:
+        """What it changes, however many connections lead there: this machine, or `host:port` and the path there.
+
+        Another name of the same host, and another port, count as another target: nothing here can tell.
+        """
+        if self.executor == "shell":
+            return "this machine" if self.reach is Reach.HOST else self.id
+        where = urlsplit(self.address)
+        if not where.hostname:
+            return self.address or self.id
+        port = where.port or DEFAULT_PORTS.get(where.scheme)
+        return f"{where.hostname.lower()}{f':{port}' if port else ''}{where.path.rstrip('/')}"
+
+    @property
     def is_scratch(self) -> bool:
         """Whether it is scratch space on this machine: what a run does there concerns no other run."""
         return self.executor == "shell" and self.reach is Reach.SANDBOX
@@ -73,6 +95,7 @@ LANGUAGES: Mapping[str, str] = {
     "http": "http",
     "aws": "aws",
     "powershell": "powershell",
+    "mcp": "mcp",
 }
 # The registered ports of the schemes an address may have (IANA service names; WinRM: Microsoft's default listeners).
 DEFAULT_PORTS: Mapping[str, int] = {

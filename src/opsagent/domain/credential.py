@@ -22,7 +22,7 @@ class Keeper(StrEnum):
     VAULT = "vault"  # HashiCorp Vault, KV version 2
     AWS = "aws_secrets_manager"
     FILE = "file"  # a mounted file or folder (Kubernetes, Docker)
-    ENV = "env"  # a variable of the server's environment
+    ENV = "env"  # variables of the server's environment that are set aside for it
 
 
 # kind -> (fields it must have, fields it may have)
@@ -38,9 +38,10 @@ FIELDS: dict[CredentialKind, tuple[tuple[str, ...], tuple[str, ...]]] = {
 class Credential:
     """A registered secret. `name` is unique in its tenant; `version` grows with every new value.
 
-    `reference` says where an outside keeper has it (`kv/data/shop#prod` for Vault, a secret's name or ARN for AWS, a
-    path, a variable's name); empty for our own store. `connections` are those that may use it; empty: all of its
-    tenant. Times are epoch seconds.
+    `reference` says where an outside keeper has it: `MOUNT/data/PATH` for Vault, a secret's name or ARN for AWS, both
+    with `#PART` behind them where one secret holds several; a folder below the root of mounted secrets; what follows
+    `OPSAGENT_LOGIN_` in the names of variables. It is empty for our own store. `connections` are those that may use it;
+    empty: all of its tenant. Times are epoch seconds.
     """
 
     id: str

@@ -12,8 +12,10 @@ from opsagent.domain.step import Step, StepStatus
 from opsagent.domain.text_safety import hidden_character
 from opsagent.errors import InputError
 
+JSON_CAPTURE = "json:"
 MAX_CAPTURE_BYTES = 1024
 MAX_LINE_CHARS = 4096  # what a pattern sees of one line: a backtracking engine on an endless line takes for ever
+_REASON_CHARS = 400  # of why something was not started: an executor's words and what to do, in one line
 _RAN = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED})
 _OK = frozenset({StepStatus.SUCCEEDED, StepStatus.HAPPENED})
 
@@ -41,17 +43,33 @@ def meets(expect: Expect, outcome: Outcome) -> tuple[bool, str]:  # noqa: PLR091
     return True, _as_words(expect)
 
 
+def met(step: Step) -> tuple[bool, str]:
+    """Whether a step that has an outcome went as expected; the reason quotes nothing that may hold secrets."""
+    if step.outcome is None:
+        return False, "it has no outcome"
+    ok, reason = meets(step.expect, step.outcome)
+    if step.may_show_secrets and step.expect != Expect(exit_codes=step.expect.exit_codes):
+        return ok, f"{'as expected' if ok else 'not as expected'} (its output may hold secrets and is withheld)"
+    return ok, reason
+
+
 def capture(patterns: Mapping[str, str], outcome: Outcome) -> dict[str, str]:
-    """The captured values by name. InputError unless each pattern has exactly one match with a usable value."""
+    """The captured values by name. InputError unless each pattern has exactly one match with a usable value.
+
+    `json:PATH` in place of a pattern takes one value out of a JSON output.
+    """
     if not patterns:
         return {}
     text, cut = _searchable(outcome)
-    if cut:
+    if outcome.truncated or (cut and not all(one.startswith(JSON_CAPTURE) for one in patterns.values())):
         raise InputError(
             "The output was cut, so nothing is captured from it.", fix="Make the step print only what is captured."
         )
     values: dict[str, str] = {}
     for name, pattern in patterns.items():
+        if pattern.startswith(JSON_CAPTURE):
+            values[name] = _json_captured(name, pattern.removeprefix(JSON_CAPTURE), outcome)
+            continue
         found = [match.group(1) or "" for match in re.finditer(pattern, text, re.MULTILINE)]
         if len(found) != 1:
             raise InputError(
@@ -96,7 +114,9 @@ def _never_ended(outcome: Outcome) -> str:
         return f"it did not end within its time (stopped after {outcome.duration_s:.0f} s)"
     if outcome.signal is not None:
         return f"it was killed by signal {outcome.signal}"
-    return "it never reported an exit code" if outcome.exit_code is None else ""
+    if outcome.exit_code is None:
+        return _short(outcome.note, _REASON_CHARS).rstrip(".") or "it never reported an exit code"
+    return ""
 
 
 def _searchable(outcome: Outcome) -> tuple[str, bool]:
@@ -108,20 +128,42 @@ def _searchable(outcome: Outcome) -> tuple[str, bool]:
 
 def _json_meets(expect: Expect, outcome: Outcome) -> tuple[bool, str]:
     try:
-        node: object = json.loads(outcome.stdout)
+        node = _at(expect.json_path, outcome.stdout)
+    except ValueError as error:
+        return False, str(error)
+    seen = node if isinstance(node, str) else json.dumps(node)
+    if seen != expect.equals:
+        return False, f"`{expect.json_path}` is `{_short(seen)}`, expected `{expect.equals}`"
+    return True, f"`{expect.json_path}` is `{_short(seen)}`"
+
+
+def _json_captured(name: str, path: str, outcome: Outcome) -> str:
+    fix = "Look at the output of the step, and at the path."
+    try:
+        node = _at(path, outcome.stdout)
+    except ValueError as error:
+        raise InputError(f"`{name}` captured nothing: {error}.", fix=fix) from None
+    if isinstance(node, bool) or not isinstance(node, str | int | float):
+        raise InputError(f"`{name}` is at `{path}` neither a text nor a number.", fix=fix)
+    value = node if isinstance(node, str) else json.dumps(node)
+    _check_capture(name, value)
+    return value
+
+
+def _at(path: str, text: str) -> object:
+    """What a JSON text has at a dotted path. ValueError, in words, when it has nothing there."""
+    try:
+        node: object = json.loads(text)
     except (ValueError, RecursionError):
-        return False, "the output is not JSON"
-    for part in expect.json_path.split("."):
+        raise ValueError("the output is not JSON") from None
+    for part in path.split("."):
         if isinstance(node, dict) and part in node:
             node = node[part]
         elif isinstance(node, list) and part.isascii() and part.isdigit() and int(part) < len(node):
             node = node[int(part)]
         else:
-            return False, f"the JSON output has no `{expect.json_path}` (nothing at `{part}`)"
-    seen = node if isinstance(node, str) else json.dumps(node)
-    if seen != expect.equals:
-        return False, f"`{expect.json_path}` is `{_short(seen)}`, expected `{expect.equals}`"
-    return True, f"`{expect.json_path}` is `{_short(seen)}`"
+            raise ValueError(f"the JSON output has no `{path}` (nothing at `{part}`)")
+    return node
 
 
 def _check_capture(name: str, value: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from opsagent.domain.connection import Connection
 
@@ -11,7 +12,8 @@ from opsagent.domain.connection import Connection
 class Freeze:
     """No effect starts from `starts_at` until `ends_at` (epoch seconds) on the targets it names.
 
-    `environments` and `connections` are exact; both empty, it is for every target of the tenant. Reads go on.
+    `environments` and `connections` are exact, `labels` are those a target has all of; where none of the three is
+    given, it is for every target of the tenant. Reads go on.
     """
 
     id: str
@@ -22,11 +24,14 @@ class Freeze:
     by: str
     environments: tuple[str, ...] = ()
     connections: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def holds(self, connection: Connection, now: float) -> bool:
         """Whether nothing may be changed on that target now."""
         if not self.starts_at <= now < self.ends_at:
             return False
-        if not self.environments and not self.connections:
+        if not self.environments and not self.connections and not self.labels:
+            return True
+        if self.labels and self.labels.items() <= connection.labels.items():
             return True
         return connection.environment in self.environments or connection.name in self.connections

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -64,6 +65,23 @@ class Principal:
         return permission in PERMISSIONS[self.role]
 
 
+def same_person(one: str, other: str) -> bool:
+    """Whether two ids are, as far as anybody here can tell, of one person: they have the same name.
+
+    `person:ada`, whose account in a chat was linked, `person:ada/1f2e` and `person:ada/77aa`, who hold keys, and
+    `cli:ada`, who sits at the server, are one. Two people of one name are given keys of different names by an admin.
+    """
+    return one == other or (_is_human(one) and _is_human(other) and _name(one) == _name(other))
+
+
+def _is_human(principal_id: str) -> bool:
+    return principal_id.partition(":")[0] in (PrincipalKind.PERSON.value, "cli")
+
+
+def _name(principal_id: str) -> str:
+    return principal_id.partition(":")[2].rpartition("/")[0 if "/" in principal_id else 2].strip().casefold()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
     """A stored key: only the SHA-256 of its secret is kept. `kind` says whether a person or a service holds it."""
@@ -76,3 +94,14 @@ class ApiKey:
     secret_sha256: str
     created_at: float
     revoked_at: float | None = None
+
+    def principal(self) -> Principal:
+        """Who acts when this key is used; the id is readable on timelines and in the audit record."""
+        return Principal(
+            id=f"{self.kind.value}:{self.name}/{self.id[:8]}", tenant=self.tenant, role=self.role, kind=self.kind
+        )
+
+
+def sha256(secret: str) -> str:
+    """How keys, sessions and invitations are kept: of 256 random bits a plain hash is enough; nothing to guess from."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()

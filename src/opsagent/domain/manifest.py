@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -39,7 +39,9 @@ class Manifest:
     scripts. `sensitive` names what must not be read without asking. `reversible` is None where nobody knows.
     `reasons` says, in words for a person, why the proof is not `read`. What is no file has a name of its own kind in
     the same places: a table is `schema.table`, an address of an API `GET https://host/path`. `actions` are the IAM
-    actions a cloud command needs (`ec2:StopInstances`).
+    actions a cloud command needs (`ec2:StopInstances`). `author` is whose words it is, if a model's. `under` holds the
+    folders rules speak of that it may touch a path of, however the path is written: by a glob, from another folder, or
+    with all that lies below one.
     """
 
     proof: Proof
@@ -57,6 +59,8 @@ class Manifest:
     privileged: bool = False
     reversible: bool | None = None
     reasons: tuple[str, ...] = ()
+    author: str = ""
+    under: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,7 @@ class Verdict:
     """The policy's answer: the decision, the id of the rule that made it, the reason in words, and the manifest.
 
     `persons` is how many different people must approve; with `four_eyes` none of them is the one who started the run.
+    `undo` is what taking the command back would do, where an undo is declared: both are approved at once.
     """
 
     decision: Decision
@@ -72,3 +77,17 @@ class Verdict:
     manifest: Manifest
     persons: int = 1
     four_eyes: bool = False
+    undo: Manifest | None = None
+
+    def with_undo(self, undo: Verdict) -> Verdict:
+        """The stricter of this and the verdict on what takes it back."""
+        order = tuple(Decision)
+        both = replace(
+            self,
+            persons=max(self.persons, undo.persons),
+            four_eyes=self.four_eyes or undo.four_eyes,
+            undo=undo.manifest,
+        )
+        if order.index(undo.decision) <= order.index(self.decision):
+            return both
+        return replace(both, decision=undo.decision, rule=undo.rule, reason=f"Its undo: {undo.reason}")

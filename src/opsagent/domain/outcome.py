@@ -12,7 +12,8 @@ class Outcome:
     `exit_code` is None when the command was killed by a signal (`signal`) or never reported. `backend` names the
     sandbox backend that ran it. `artifact` is the hash of the full output where it was cut. `changed` is None when
     nobody can tell. `known` is False for an effect that was claimed and cannot be told to have happened. `status` is
-    the HTTP status of an answer; its exit code is 0 below 400, else 1.
+    the HTTP status of an answer; its exit code is 0 for a 2xx, else 1 (a redirect that was not followed did nothing).
+    `note` is for people; where there is no exit code, it says why.
     """
 
     exit_code: int | None

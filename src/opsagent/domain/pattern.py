@@ -8,7 +8,6 @@ line of 4,096 characters). So a repeated group must not repeat or choose inside,
 from __future__ import annotations
 
 import re
-import warnings
 
 MAX_PATTERN_CHARS = 500
 _WIDE_FROM = 20  # a bounded repeat up to here is not counted
@@ -27,11 +26,11 @@ def refusal(pattern: str, *, anchored: bool = False) -> str:  # noqa: PLR0911 - 
         return "the pattern is empty"
     if len(pattern) > MAX_PATTERN_CHARS:
         return f"the pattern has {len(pattern)} characters; {MAX_PATTERN_CHARS} are the most"
+    if _may_change(pattern):
+        return "the pattern does not compile for sure: what `[[`, `--`, `&&`, `~~`, `||` mean in a class may change"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", FutureWarning)  # `[[` and `--` in a class: Python may change their meaning
-            compiled = re.compile(pattern, re.MULTILINE)
-    except (re.error, RecursionError, OverflowError, FutureWarning) as wrong:
+        compiled = re.compile(pattern, re.MULTILINE)
+    except (re.error, RecursionError, OverflowError) as wrong:
         return f"the pattern does not compile: {wrong}"
     shape = _Shape(pattern)
     if shape.problem:
@@ -43,6 +42,24 @@ def refusal(pattern: str, *, anchored: bool = False) -> str:  # noqa: PLR0911 - 
     if compiled.groups != 1:
         return f"the pattern has {compiled.groups} groups; exactly one says what is captured"
     return ""
+
+
+def _may_change(pattern: str) -> bool:
+    """Whether a class holds what Python warns about (FutureWarning: sets within sets, and their operators).
+
+    Asking Python itself means to change the process's warning filters, which other threads are using.
+    """
+    at = 0
+    while at < len(pattern):
+        if pattern[at] == "[":
+            end = _class_end(pattern, at)
+            inside = pattern[at + 1 : end - 1]
+            if inside.startswith("[") or any(one * 2 in inside for one in "-&~|"):
+                return True
+            at = end
+        else:
+            at += 2 if pattern[at] == "\\" else 1
+    return False
 
 
 def _ends_with_dollar(pattern: str) -> bool:

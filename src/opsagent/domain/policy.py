@@ -16,6 +16,8 @@ from opsagent.domain.text_safety import hidden_character
 from opsagent.domain.visible import one_line
 
 _Answer = tuple[Decision, str, str]
+# The sandboxes of this machine, strongest first. Of what is not named here no minimum speaks.
+SANDBOXES = ("bwrap+seccomp", "bwrap", "rlimits")
 _MAX_REASONS, _MAX_REASON_CHARS = 3, 160  # what fits on a phone; the manifest holds the rest
 _OF_THE_COMMAND = re.compile(  # a reason that begins with one of these says what the whole command does
     r"(changes|crashes|deletes|overwrites|reads|restarts|runs|sends|shows|signals|starts|stops|switches|writes) "
@@ -55,20 +57,28 @@ class Rule:
             return False
         if self.commands and not any(_named(one.name, self.commands) for one in manifest.invocations):
             return manifest.proof is Proof.UNKNOWN and not manifest.invocations and not self.paths
+        return not self.paths or self._touched(manifest)
+
+    def _touched(self, manifest: Manifest) -> bool:
         touched = (*manifest.reads, *manifest.writes, *manifest.deletes, *manifest.executes)
-        return not self.paths or any(_below(path, prefix) for path in touched for prefix in self.paths)
+        return any(prefix in manifest.under or any(_below(path, prefix) for path in touched) for prefix in self.paths)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What was loaded: `version` is a hash over every file it came from.
 
-    `scratch_backends` are the sandboxes strong enough for scratch work without asking: it reaches nothing else.
+    `scratch_backends` are the sandboxes strong enough for scratch work without asking, as any stronger one is: it
+    reaches nothing else. `minimum_reads` and `minimum_effects` are the weakest sandboxes that may hold one in (empty:
+    any). Reads are those in the sandbox and proven reads of this machine; effects are those in the sandbox: one on
+    this machine is left free on purpose, and a person approves it.
     """
 
     version: str
     rules: tuple[Rule, ...] = ()
     scratch_backends: tuple[str, ...] = ()
+    minimum_reads: str = ""
+    minimum_effects: str = ""
 
 
 def judge(
@@ -79,11 +89,16 @@ def judge(
     connection: Connection,
     in_scope: bool = True,
     backend: str = "",
+    host_backend: str = "",
 ) -> Verdict:
-    """The verdict. What is forbidden comes first, then what a person must decide, and only then what is proven."""
+    """The verdict. What is forbidden comes first, then what a person must decide, and only then what is proven.
+
+    `backend` is what would hold a sandbox command in, `host_backend` a proven read of this machine; empty: not known.
+    """
     matching = [rule for rule in policy.rules if rule.matches(manifest, connection)]
     decision, rule, reason = (
         _denied(manifest, command, connection, matching, in_scope=in_scope)
+        or _too_weak(policy, manifest, backend if command.reach is Reach.SANDBOX else host_backend, command.reach)
         or _asked(manifest, connection, matching)
         or _proven(policy, manifest, command, connection, backend)
     )
@@ -113,6 +128,32 @@ def _denied(
     return next(((one.decision, one.id, one.reason) for one in matching if one.decision is Decision.DENY), None)
 
 
+def _too_weak(policy: Policy, manifest: Manifest, backend: str, reach: Reach) -> _Answer | None:
+    """A command that nothing strong enough would hold in."""
+    least = least_sandbox(policy, reads=manifest.proof is Proof.READ, reach=reach)
+    if not weaker(backend, least):
+        return None
+    reason = (
+        f"Here it would be held in by {backend}, and the policy asks for {least} at least. "
+        "`opsagent doctor` says how to have it."
+    )
+    return Decision.DENY, "weak-sandbox", reason
+
+
+def least_sandbox(policy: Policy, *, reads: bool, reach: Reach) -> str:
+    """The weakest sandbox the policy takes for such a command; empty where any will do."""
+    if reads:
+        return policy.minimum_reads
+    return policy.minimum_effects if reach is Reach.SANDBOX else ""
+
+
+def weaker(backend: str, least: str) -> bool:
+    """Whether a sandbox is weaker than the least that will do; never where one of them is none of this machine's."""
+    if backend not in SANDBOXES or least not in SANDBOXES:
+        return False
+    return SANDBOXES.index(backend) > SANDBOXES.index(least)
+
+
 def _asked(manifest: Manifest, connection: Connection, matching: Sequence[Rule]) -> _Answer | None:
     """What a person decides although it may be a read."""
     if manifest.sensitive:
@@ -129,7 +170,9 @@ def _proven(policy: Policy, manifest: Manifest, command: Command, connection: Co
     """Nothing speaks against it: then the proof decides."""
     if manifest.proof is Proof.READ:
         return Decision.ALLOW, "proven-read", "Every part of it is known to change nothing."
-    if backend in policy.scratch_backends and is_scratch(manifest, command, connection):
+    least = max((SANDBOXES.index(one) for one in policy.scratch_backends if one in SANDBOXES), default=-1)
+    by_people = not command.author  # a model's words are never let through by what loosens
+    if by_people and backend in SANDBOXES[: least + 1] and is_scratch(manifest, command, connection):
         return Decision.ALLOW, "sandbox-scratch", "It changes only files in the run's own sandbox folder."
     told = _told(manifest.reasons, manifest)
     if manifest.proof is Proof.EFFECT:
@@ -182,7 +225,9 @@ def _named(name: str | None, patterns: Sequence[str]) -> bool:
 
 
 def _below(path: str, prefix: str) -> bool:
-    clean, root = posixpath.normpath(path), prefix.rstrip("/")
+    # both are made plain: what is no file has `//` in its name (`POST https://host/path`)
+    clean, root = posixpath.normpath(path), posixpath.normpath(prefix).rstrip("/") if prefix else ""
+    clean = "/" + clean.lstrip("/") if clean.startswith("/") else clean  # POSIX lets two leading slashes stay
     return clean == root or clean.startswith(root + "/") or path.startswith("<")
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from opsagent.domain.connection import Connection
+from opsagent.domain.notice import ReplyTo
+from opsagent.domain.plan import Excerpt, Plan, Subtask
 from opsagent.domain.priority import Priority
 from opsagent.domain.ticket import Assessment
 from opsagent.errors import IllegalMove
@@ -72,6 +74,7 @@ class Node(StrEnum):
     TOOLS = "tools"
     REFLECT = "reflect"
     REVISE = "revise"
+    SUBTASKS = "subtasks"
     VERIFY = "verify"
     UNDO = "undo"
     FINAL = "final"
@@ -97,10 +100,21 @@ class RunResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens spent on models, summed over the run."""
+    """Tokens spent on models, summed over the run; `calls` counts the questions, `by` names who was asked."""
 
     input_tokens: int = 0
     output_tokens: int = 0
+    calls: int = 0
+    by: tuple[str, ...] = ()
+
+    def plus(self, other: Usage) -> Usage:
+        """Both together."""
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            calls=self.calls + other.calls,
+            by=tuple(dict.fromkeys((*self.by, *other.by))),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,14 +128,20 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One trip round the loop. Times are epoch seconds; `id` is a UUID version 4.
+    """One trip round the loop. Times are epoch seconds; `id` is a UUID version 4, of a subtask's run version 5.
 
     `scope` names the only connections it may use; empty, it may use those registered before it was accepted: a target
     that appears later is never in it. `request` is what was asked; `runbook_id`, `connection` and `parameters` are what
-    the evaluator bound it to. `waiting` says what it waits for. `parameters` and `captures` are outside
-    text. `next_node` is written in one transaction with the result of the node before it. `due_at` is when a worker
-    may pick it up; None while it waits for a person. `active_s` counts the seconds it was in progress, waiting for
-    people left out. `version` grows with every save.
+    the evaluator bound it to. `labels` select a target where there is no ticket. `waiting` says what it waits for.
+    `labels`, `parameters` and `captures` are outside text. `next_node` is written in one transaction with the result of
+    the node before it. `due_at` is when a worker may pick it up; None while it waits for a person. `active_s` counts
+    the seconds it was in progress, waiting for people left out. `version` grows with every save.
+
+    `plan` is what a model wrote where no runbook fits, stored before it is used; `revisions` counts how often it was
+    changed. `chosen_by` is the model that chose the runbook, where neither a person nor the alert did. `excerpts` are
+    what a model asked to read on in. `take_back`: a model wants undone what was done, unless it is measured healthy.
+    `only_looks`: nothing but proven reads is executed, and nobody is asked for more.
+    `subtasks` are the goals it was split into, each a run of its own whose `parent` it is.
     """
 
     id: str
@@ -140,6 +160,14 @@ class Run:
     request: Request = field(default_factory=Request)
     runbook_id: str = ""
     runbook_version: str = ""
+    chosen_by: str = ""
+    plan: Plan | None = None
+    revisions: int = 0
+    excerpts: tuple[Excerpt, ...] = ()
+    take_back: bool = False
+    only_looks: bool = False
+    parent: str = ""
+    subtasks: tuple[Subtask, ...] = ()
     connection: str = ""
     alert: str = ""
     ticket_id: str = ""
@@ -147,7 +175,9 @@ class Run:
     parameters: Mapping[str, str] = field(default_factory=dict)
     captures: Mapping[str, str] = field(default_factory=dict)
     trigger: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     callback_url: str = ""
+    reply_to: tuple[ReplyTo, ...] = ()
     account_id: str = ""
     selected_skill: str = ""
     model: str = ""
@@ -172,6 +202,12 @@ class Run:
     version: int = 1
 
     @property
+    def started_by(self) -> str:
+        """Who answers for it, for rules that want somebody else to approve: its maker, if a schedule started it."""
+        maker = self.trigger.get("madeBy", "") if self.source is Source.SCHEDULE else ""
+        return maker if maker and self.requested_by.startswith("schedule:") else self.requested_by
+
+    @property
     def thread_id(self) -> str:
         """The isolation key of this run (DA-4)."""
         return f"agent-ops-{self.id}"
@@ -191,6 +227,10 @@ class Run:
         if self.scope:
             return connection.name in self.scope
         return connection.created_at <= self.created_at
+
+    def spent(self, usage: Usage) -> Run:
+        """The run with what a question to a model cost."""
+        return replace(self, usage=self.usage.plus(usage)) if usage.calls else self
 
     @property
     def ended(self) -> bool:

@@ -90,10 +90,11 @@ class Undo:
 class RunbookStep:
     """One command of a runbook. `name` is unique in the runbook; `line` is where it stands (1-based).
 
-    `captures` maps a name to an anchored regex with one group. `save` lists paths kept before the effect.
-    `probe` is a read-only command that tells whether an interrupted effect happened (exit 0: it did). `executor` is the
-    language of the fence; `connection` names another target than the run's. `rows` is how many rows a statement may
-    change (least, most).
+    `captures` maps a name to an anchored regex with one group, or to `json:` and a dotted path. `save` lists paths kept
+    before the effect. `probe` is a read-only command that tells whether an interrupted effect happened, by
+    `probe_expect` where it is given (domain/probing.py). `executor` is the language of the fence; `connection` names
+    another target than the run's. `rows` is how many rows a statement may change (least, most). `author` is empty where
+    people wrote it, else the model whose words it is: then `line` is 0 and the whole text is from outside.
     """
 
     name: str
@@ -109,9 +110,11 @@ class RunbookStep:
     timeout_s: float = 30.0
     retries: int = 0
     probe: str = ""
+    probe_expect: Expect | None = None
     save: tuple[str, ...] = ()
     undo: Undo | None = None
     rows: tuple[int, int] | None = None
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +124,9 @@ class Runbook:
     One without front matter is `executable=False`: it is found and shown, and never executed by itself.
     `labels` must stand in the alert for the runbook to match. `measures` maps an alert name to the check that
     measures its condition; `*` serves every alert of the runbook. `guard` must hold before and after every step that
-    changes something: a fix that breaks it is stopped and taken back.
+    changes something: a fix that breaks it is stopped and taken back. A disabled one (`enabled=False`) is kept, listed
+    and neither found nor followed. `origin` is the folder or repository it was imported from, and
+    `origin_version` the version that was: another `version` has been changed here since.
     """
 
     id: str
@@ -141,6 +146,9 @@ class Runbook:
     summary: str = ""
     executable: bool = True
     path: str = ""
+    origin: str = ""
+    origin_version: str = ""
+    enabled: bool = True
     tenant: str = ""
     revision: int = 1
     position: int = 0
@@ -155,8 +163,12 @@ class Runbook:
         return tuple(dict.fromkeys(name for name in named if name))
 
     def measure_for(self, alert: str) -> Check | None:
-        """The check that measures this alert's condition, or None: nothing here can measure it."""
-        return self.measures.get(alert) or self.measures.get("*")
+        """The check that measures this alert's condition, or None: nothing here can measure it.
+
+        A run without an alert, started by name, is about what the runbook is about: its only measure.
+        """
+        only = next(iter(self.measures.values())) if not alert and len(self.measures) == 1 else None
+        return self.measures.get(alert) or self.measures.get("*") or only
 
     def step(self, name: str) -> RunbookStep:
         """The step of that name; KeyError if there is none."""

@@ -96,21 +96,3 @@ def _quoted(text: str, at: int) -> int:
         else:
             at += 1
     return len(text)
-
-
-def outside_quotes(text: str) -> str:
-    """The text with everything in quotes blanked out; comments stay."""
-    kept = list(text)
-    at = 0
-    while at < len(text):
-        end = at
-        if text[at] in "'\"`":
-            end = _quoted(text, at)
-        elif _DOLLAR.match(text, at) is not None:
-            end = _hidden_until(text, at)
-        if end > at:
-            kept[at:end] = " " * (end - at)
-            at = end
-        else:
-            at += 1
-    return "".join(kept)

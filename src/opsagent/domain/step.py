@@ -67,12 +67,23 @@ MAY_HAVE_HAPPENED = frozenset(
 )
 
 
+WITHHELD = "[withheld: it may hold secrets]"
+
+
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a path held before an effect: the artifact of its content (empty: nothing was there) and its mode bits."""
+    """What a path held before an effect: the artifact of its content (empty: nothing was there), mode bits and owner.
+
+    `link` is where it leads, if it is a link. `left` is the SHA-256 of what it held once the effect had ended, empty
+    where nothing was there; None as long as nobody has looked. Only what the effect left may be written over.
+    """
 
     artifact: str
     mode: int = 0o600
+    uid: int | None = None
+    gid: int | None = None
+    link: str = ""
+    left: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +110,12 @@ class Step:
     approval_id: str = ""
     retries: int = 0
     probe: str = ""
+    probe_expect: Expect | None = None
     undo_of: str = ""
     saved: Mapping[str, Saved] = field(default_factory=dict)
     outcome: Outcome | None = None
     claimed_at: float | None = None
+    claimed_place: str = ""
     created_at: float = 0.0
     updated_at: float = 0.0
 
@@ -115,6 +128,18 @@ class Step:
     def is_read(self) -> bool:
         """Whether it was proven to change nothing, so that running it again is harmless."""
         return self.verdict is not None and self.verdict.manifest.proof is Proof.READ
+
+    @property
+    def may_show_secrets(self) -> bool:
+        """Whether it was asked about because its output may hold secrets: what it printed is for who may look alone."""
+        return self.verdict is not None and bool(self.verdict.manifest.sensitive)
+
+    @property
+    def told(self) -> Outcome | None:
+        """Its outcome as it may go into a summary, a notice or a prompt: without what may hold secrets."""
+        if self.outcome is None or not self.may_show_secrets:
+            return self.outcome
+        return replace(self.outcome, stdout=WITHHELD if self.outcome.stdout else "", stderr="", artifact="")
 
     @property
     def may_have_had_effect(self) -> bool:

@@ -63,7 +63,10 @@ class Classification(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """One thing triage looked at: what it was, what it showed, and which way it points (-1 noise .. +1 real)."""
+    """One thing triage looked at: what it was, what it showed, and which way it points.
+
+    `weight` is in natural log-odds: above 0 for a real problem, below for noise; see `domain/scoring.py`.
+    """
 
     kind: str
     text: str
@@ -72,20 +75,57 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
-    """The conclusion of triage: a classification, a confidence from 0 to 1, and the evidence in words."""
+    """The conclusion of triage: a classification, a confidence from 0 to 1, and the evidence in words.
+
+    `score` is how likely the problem is real by the evidence alone; `confidence` is about the classification, after
+    what people said of earlier scores. `window_s`: seconds over which a measured condition was healthy.
+    """
 
     classification: Classification
     confidence: float
     evidence: tuple[Evidence, ...]
     measured: bool = False
     at: float = 0.0
+    score: float = 0.5
+    window_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One alert of a ticket, by its fingerprint: what it said last, and whether it fires.
+
+    `changes` are the times (epoch seconds) at which it went from firing to resolved or back, the latest ones.
+    `looked`: a run has looked at this one. Labels and texts are outside data.
+    """
+
+    fingerprint: str
+    name: str
+    firing: bool
+    title: str = ""
+    description: str = ""
+    priority: Priority = Priority.MEDIUM
+    environment: str = ""
+    service: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    signals: int = 1
+    first_at: float = 0.0
+    last_at: float = 0.0
+    changes: tuple[float, ...] = ()
+    looked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """One problem: many signals, one fingerprint. `version` grows with every save.
+    """One problem: many signals of one alert, or of several that a rule says are one (`grouping` says which).
 
-    `taken_by` is the person who has taken it over: until they hand it back the agent changes nothing.
+    `fingerprint`, name, title, labels and texts are those of the alert that leads it: runs look at that one. It has
+    `members` alerts, of which `members_firing` fire; it fires while one of them does. `recurrences` counts how often
+    it came back after it was closed; until `flapping_until` it is known to come and go. `version` grows with every
+    save.
+
+    `taken_by` is the person who has taken it over: until they hand it back the agent changes nothing. `silenced` says
+    who silenced its newest firing signal, if somebody did: that one started no run.
     """
 
     id: str
@@ -103,8 +143,15 @@ class Ticket:
     assessment: Assessment | None = None
     signals: int = 0
     firing: bool = True
+    service: str = ""
+    grouping: str = ""
+    members: int = 1
+    members_firing: int = 1
+    recurrences: int = 0
+    flapping_until: float = 0.0
     run_id: str = ""
     taken_by: str = ""
+    silenced: str = ""
     reason: str = ""
     created_at: float = 0.0
     updated_at: float = 0.0

@@ -1,4 +1,4 @@
-"""Act: claim, execute, record; find out about what was interrupted; say what it means."""
+"""Act: claim, execute, record; find out about what was interrupted."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from opsagent.domain.event import AuditEntry, EventType, RunEvent
 from opsagent.domain.expectation import capture
 from opsagent.domain.manifest import Decision
 from opsagent.domain.outcome import Outcome
+from opsagent.domain.probing import told_by
 from opsagent.domain.run import Node, RunStatus
-from opsagent.domain.runbook import Phase
-from opsagent.domain.step import Saved, Step, StepStatus
+from opsagent.domain.step import Step, StepStatus
 from opsagent.errors import (
     ApprovalError,
     ConfigurationError,
@@ -21,10 +21,12 @@ from opsagent.errors import (
     InputError,
     NotFound,
     TargetBusy,
+    UnavailableError,
 )
 from opsagent.loop.drive import Drive
-from opsagent.loop.looking import guard_reading, interrupted, look, perform, traced
-from opsagent.loop.orient import spend
+from opsagent.loop.holding import effect_target, frozen, taken_over, wait
+from opsagent.loop.keeping import kept_before, left_by
+from opsagent.loop.looking import interrupted, look, perform, traced
 from opsagent.ports.executor import Trace, Traced
 from opsagent.ports.stores import EffectClaim
 
@@ -49,63 +51,31 @@ async def tools(drive: Drive) -> None:
         await _propose_again(drive, step, "It did not happen.")
     elif step.status is StepStatus.ABORTED:
         await _give_up(drive, step, f"A person gave up on step {step.number}; whether it happened is not known.")
-    elif step.command.connection_version != connection.version:
+    elif step.command.connection_version != connection.version or drive.passed != step.token:
         await drive.save(drive.go(Node.GUARD))
     else:
         await _start(drive, step, connection)
 
 
-async def reflect(drive: Drive) -> None:
-    """What does the newest outcome mean, and where to go on?"""
-    step = drive.current()
-    if not step.is_read and step.phase is Phase.MITIGATION and (broken := await _broken(drive)):
-        await drive.save(
-            drive.go(drive.after_effects(), reason=broken, outcome=RunStatus.FAILED),
-            events=(drive.event(EventType.REFLECTION, Node.REFLECT, broken, step=step),),
-            audit=(drive.audit("guard.broken", step, reason=broken),),
-        )
-        return
-    reflection, usage = await drive.kit.reasoner.reflect(await drive.situation(), step)
-    if reflection.next == "continue":
-        run = drive.go(Node.GENERATE)
-    elif reflection.next == "revise":
-        run = drive.go(Node.REVISE, reason=reflection.reason)
-    else:
-        # Whether it was a failure is decided by verify, if the world may differ; else it was.
-        run = drive.go(drive.after_effects(), reason=reflection.reason, outcome=RunStatus.FAILED)
-    await drive.save(
-        spend(run, usage), events=(drive.event(EventType.REFLECTION, Node.REFLECT, reflection.reason, step=step),)
-    )
-
-
-async def _broken(drive: Drive) -> str:
-    """Why the runbook's guard stops it here: what was done made something worse. Empty when it holds."""
-    reading = await guard_reading(drive, Phase.VERIFY)
-    return f"Stopped by the runbook's guard: {reading.text}" if reading and reading.healthy is False else ""
-
-
-async def revise(drive: Drive) -> None:
-    """A step was refused or did not go as expected: is there another way? Runbooks alone know none but their `when`."""
-    reason = drive.run.reason or f"Step {drive.current().name} did not go as expected."
-    await drive.save(
-        drive.go(drive.after_effects(), outcome=RunStatus.FAILED, reason=reason),
-        events=(drive.event(EventType.REVISION, Node.REVISE, f"Nothing else to try. {reason}", step=drive.current()),),
-    )
-
-
 async def _start(drive: Drive, step: Step, connection: Connection) -> None:
     async with drive.kit.slot(step.tenant, connection.name):
+        if not (step.is_read or connection.is_scratch):  # it may have waited for its turn
+            if await frozen(drive, connection):
+                await drive.save(drive.go(Node.GUARD))
+                return
+            if await taken_over(drive, Node.GUARD):
+                return
         claimed = await _claim(drive, step, connection)
         if claimed is not None and claimed.command.keeps:  # only now is the target ours, and nobody else changes it
             claimed = await _keep(drive, claimed, connection)
         if claimed is not None:
-            await _conclude(drive, claimed, await perform(drive, claimed, connection))
+            await _conclude(drive, claimed, connection, await perform(drive, claimed, connection))
 
 
 async def _keep(drive: Drive, claimed: Step, connection: Connection) -> Step | None:
     """The claimed step with what it will change kept; None when that failed, and then it never starts."""
     try:
-        kept = replace(claimed, saved=await _kept(drive, claimed, connection))
+        kept = replace(claimed, saved=await kept_before(drive, claimed, connection))
     except (ExecutionError, ConfigurationError) as error:
         with contextlib.suppress(ExecutionError):  # it takes the start token; only we could have started it
             await drive.kit.execute.trace(claimed, connection)
@@ -125,14 +95,14 @@ async def _claim(drive: Drive, step: Step, connection: Connection) -> Step | Non
         await drive.save(drive.go(Node.GUARD))
         return None
     now = drive.kit.clock.now()
-    claimed = replace(step.move(StepStatus.CLAIMED, now), claimed_at=now)
+    claimed = replace(step.move(StepStatus.CLAIMED, now), claimed_at=now, claimed_place=connection.place)
     used = tuple(sorted({*drive.run.tools_used, step.command.executor}))
     run = drive.go(Node.TOOLS, tools_used=used, had_effect=drive.run.had_effect or not step.is_read, waiting="")
     try:
         await drive.save(
             run,
             steps=(claimed,),
-            claim=None if step.is_read else _effect_claim(drive, step, connection),
+            claim=_effect_claim(drive, step, connection) if step.approval_id or not step.is_read else None,
             audit=(drive.audit("step.claimed", claimed, target=connection.name, command=step.command.text),),
             events=(drive.event(EventType.TOOL_CALL, Node.TOOLS, f"Running on {connection.name}.", step=claimed),),
         )
@@ -150,6 +120,10 @@ async def _claim(drive: Drive, step: Step, connection: Connection) -> Step | Non
 
 
 def _effect_claim(drive: Drive, step: Step, connection: Connection) -> EffectClaim:
+    if step.is_read:  # it was asked about all the same: its approval is good for this once
+        return EffectClaim(
+            step_id=step.id, attempt=step.attempt, target="", digest=step.digest, approval_id=step.approval_id
+        )
     limits = drive.kit.limits
     return EffectClaim(
         step_id=step.id,
@@ -163,26 +137,7 @@ def _effect_claim(drive: Drive, step: Step, connection: Connection) -> EffectCla
     )
 
 
-def effect_target(step: Step, connection: Connection) -> str:
-    """What only one effect at a time may change; a run's own scratch folder is nobody else's target."""
-    return f"{connection.id}:{step.run_id}" if connection.is_scratch else connection.id
-
-
-async def wait(drive: Drive, error: TargetBusy | Disabled, node: Node) -> None:
-    """Paused, cooling down, or somebody else's effect is under way: nothing was started; look again soon, at `node`."""
-    if await drive.cancelled():
-        await drive.save(drive.go(node))
-        return
-    asked = error.extra.get("retryAfter")
-    seconds = max(float(asked), 1.0) if isinstance(asked, int | float) else drive.kit.limits.busy_s
-    now = drive.kit.clock.now()
-    said = f"Waiting: {error.message}"
-    events = () if drive.run.waiting == said else (drive.event(EventType.EXECUTION, Node.TOOLS, said),)
-    await drive.save(drive.go(node).wait(now, until=now + seconds, why=said), events=events)
-    drive.parked = True
-
-
-async def _conclude(drive: Drive, claimed: Step, trace: Trace) -> None:
+async def _conclude(drive: Drive, claimed: Step, connection: Connection, trace: Trace) -> None:
     """Write down how a claimed attempt ended, whoever ran it."""
     now = drive.kit.clock.now()
     last = claimed.attempt >= max(MAX_ATTEMPTS, claimed.retries + 1)
@@ -195,7 +150,7 @@ async def _conclude(drive: Drive, claimed: Step, trace: Trace) -> None:
         entry = drive.audit("step.not_happened", gone, by="start token")
         await _propose_again(drive, gone, "It never started, and never will.", audit=entry)
     elif trace.traced is Traced.FINISHED and trace.outcome is not None:
-        await _record(drive, claimed, trace.outcome)
+        await _record(drive, await left_by(drive, claimed, connection), trace.outcome)
     elif claimed.is_read:
         lost = replace(trace.outcome or interrupted(claimed, now), changed=False)
         failed = replace(claimed.move(StepStatus.FAILED, now), outcome=lost)
@@ -209,12 +164,21 @@ async def _conclude(drive: Drive, claimed: Step, trace: Trace) -> None:
 
 
 async def _recover(drive: Drive, step: Step, connection: Connection) -> None:
-    """An earlier worker claimed it and is gone. A launcher that still runs it properly may finish, unless cancelled."""
-    trace = await traced(drive, step, connection)
+    """An earlier worker claimed it and is gone. A launcher that still runs it properly may finish, unless cancelled.
+
+    Where it cannot be told for a long time, a person is asked.
+    """
+    try:
+        trace = await traced(drive, step, connection)
+    except UnavailableError:
+        waited_s = drive.kit.clock.now() - (step.claimed_at or 0.0) - step.command.timeout_s
+        if waited_s < drive.kit.limits.tell_s:
+            raise
+        trace = Trace(traced=Traced.UNKNOWN)
     ended = trace.outcome is not None and trace.outcome.cancelled and not await drive.cancelled()
     if step.is_read and ended:
         trace = Trace(traced=Traced.UNKNOWN)
-    await _conclude(drive, step, trace)
+    await _conclude(drive, step, connection, trace)
 
 
 async def _record(drive: Drive, claimed: Step, outcome: Outcome) -> None:
@@ -222,7 +186,8 @@ async def _record(drive: Drive, claimed: Step, outcome: Outcome) -> None:
     captures = dict(drive.run.captures)
     if done.status is StepStatus.SUCCEEDED:
         try:
-            captures |= capture(await _patterns(drive, done), outcome)
+            template = await drive.template(done.name)
+            captures |= capture(template.captures if template else {}, outcome)
         except InputError as error:
             done, reason = replace(done, status=StepStatus.FAILED), error.message
     if done.status is StepStatus.FAILED and done.is_read and done.attempt <= done.retries and not outcome.cancelled:
@@ -266,12 +231,6 @@ async def _propose_again(drive: Drive, ended: Step, reason: str, *, audit: Audit
     )
 
 
-async def _patterns(drive: Drive, step: Step) -> dict[str, str]:
-    runbook = await drive.runbook()
-    template = next((one for one in runbook.steps if one.name == step.name), None) if runbook else None
-    return dict(template.captures) if template else {}
-
-
 async def _unknown(drive: Drive, step: Step, outcome: Outcome) -> None:
     """It was claimed and nobody can say what became of it: the probe if there is one, else a person."""
     unknown = replace(step.move(StepStatus.UNKNOWN, drive.kit.clock.now()), outcome=replace(outcome, known=False))
@@ -293,6 +252,8 @@ async def _find_out(drive: Drive, step: Step, connection: Connection) -> None:
         await _wait_for_person(drive, step)
         return
     resolved = step.move(answer, drive.kit.clock.now())
+    if answer is StepStatus.HAPPENED:
+        resolved = await left_by(drive, resolved, connection)
     said = f"The probe says: {answer.value}."
     await drive.save(
         drive.go(Node.TOOLS),
@@ -306,7 +267,7 @@ async def _find_out(drive: Drive, step: Step, connection: Connection) -> None:
 
 
 async def _probed(drive: Drive, step: Step, connection: Connection) -> StepStatus | None:
-    """What the probe knows: exit 0, it happened; exit 1 in silence, it did not; anything else is no answer."""
+    """What the probe knows; None where it does not, or where there is none for the target as it is now."""
     if not step.probe or connection.version != step.command.connection_version:
         return None
     probe = drive.kit.propose.plain(
@@ -318,12 +279,7 @@ async def _probed(drive: Drive, step: Step, connection: Connection) -> StepStatu
         text=step.probe,
         bound=step.command.bound,
     )
-    outcome = (await look(drive, probe)).outcome
-    if outcome is None or outcome.cancelled or outcome.timed_out:
-        return None
-    if outcome.exit_code == 0:
-        return StepStatus.HAPPENED
-    return StepStatus.NOT_HAPPENED if outcome.exit_code == 1 and not outcome.stderr.strip() else None
+    return told_by(connection.language, (await look(drive, probe)).outcome, step.probe_expect)
 
 
 async def _wait_for_person(drive: Drive, step: Step) -> None:
@@ -367,19 +323,6 @@ def lost_track(step: Step, now: float) -> Step:
     return replace(step.move(StepStatus.UNKNOWN, now), outcome=interrupted(step, now, known=False))
 
 
-async def _kept(drive: Drive, step: Step, connection: Connection) -> dict[str, Saved]:
-    """Keep what the effect will change, encrypted. ExecutionError, ConfigurationError (no key to encrypt with)."""
-    kept: dict[str, Saved] = {}
-    for path in step.command.keeps:
-        held = await drive.kit.execute.keep(step, connection, path)
-        if held.content is None:
-            kept[path] = Saved("")
-        else:
-            artifact = await drive.kit.artifacts.put(drive.run.tenant, held.content, encrypt=True)
-            kept[path] = Saved(artifact, held.mode)
-    return kept
-
-
 def _result(drive: Drive, step: Step, reason: str) -> RunEvent:
     outcome = step.outcome
     if outcome is None:
@@ -396,5 +339,6 @@ def _result(drive: Drive, step: Step, reason: str) -> RunEvent:
             "exitCode": str(outcome.exit_code),
             "seconds": f"{outcome.duration_s:.2f}",
             "backend": outcome.backend,
+            **({"status": str(outcome.status)} if outcome.status is not None else {}),
         },
     )

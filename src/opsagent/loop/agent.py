@@ -2,44 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from opsagent.domain.approval import Approval
-from opsagent.domain.command import Command
-from opsagent.domain.connection import BUILT_IN_SANDBOX, Connection
-from opsagent.domain.event import AuditEntry
+from opsagent.domain.connection import Connection
+from opsagent.domain.deployment import Deployment
+from opsagent.domain.ending import Feedback
+from opsagent.domain.event import AuditEntry, EventType, RunEvent, cap
 from opsagent.domain.freeze import Freeze
-from opsagent.domain.identity import Permission, Principal
+from opsagent.domain.identity import Permission, Principal, PrincipalKind, same_person
 from opsagent.domain.manifest import Verdict
 from opsagent.domain.run import Run
 from opsagent.domain.runbook import Runbook
 from opsagent.domain.step import Step, StepStatus
 from opsagent.domain.ticket import Signal, Ticket, TicketStatus
 from opsagent.domain.trigger import Trigger
-from opsagent.errors import Disabled, Forbidden, IllegalMove, InputError, NotFound
+from opsagent.errors import (
+    ApprovalMismatch,
+    ConflictError,
+    Disabled,
+    Forbidden,
+    IdempotencyMismatch,
+    IllegalMove,
+    InputError,
+    NotFound,
+    UnavailableError,
+)
+from opsagent.loop.drafts import Drafts
+from opsagent.loop.escalations import Escalations
+from opsagent.loop.library import Library, Readers, RunbookParser
 from opsagent.loop.pressure import Pressure
+from opsagent.loop.timetable import Timetable
+from opsagent.loop.views import RunView, Standing
+from opsagent.ports.answering import Answerer
 from opsagent.ports.clock import Clock
 from opsagent.ports.dispatch import Dispatch, Live
 from opsagent.ports.index import Found, RunbookIndex
-from opsagent.ports.stores import IdempotencyKey, Joined, Stores
+from opsagent.ports.skills import Skills
+from opsagent.ports.stores import IdempotencyKey, Stores
+from opsagent.ports.tickets import Joined
 from opsagent.stages.accept import Accept
+from opsagent.stages.close import AutoClose
 from opsagent.stages.correlate import Correlate
 from opsagent.stages.judge import Judge
-from opsagent.stages.propose import Propose
-from opsagent.stages.rehearse import Rehearse, Rehearsed
+from opsagent.stages.remind import Remind
+from opsagent.stages.silence import FindSilence
 
-RunbookParser = Callable[[str, str, str], Runbook]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunView:
-    """A run with everything known about it."""
-
-    run: Run
-    steps: Sequence[Step]
-    approvals: Sequence[Approval]
-    ticket: Ticket | None
+log = logging.getLogger(__name__)
+CLOCKS_APART_S = 300.0  # how far the clock of whoever reports a deployment may be ahead of ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +63,30 @@ class Agent:
 
     stores: Stores
     accept: Accept
+    find_silence: FindSilence
     correlate: Correlate
     judge: Judge
     index: RunbookIndex
     parse_runbook: RunbookParser
+    readers: Readers
     dispatch: Dispatch
     live: Live
     clock: Clock
     enabled: bool = True
+    auto_close: AutoClose = AutoClose.OFF
+    threshold: float = 0.9
+    remind: Remind = field(default_factory=Remind)
     pressure: Pressure = field(default_factory=Pressure)
+    answerer: Answerer | None = None
+
+    @property
+    def skills(self) -> Skills:
+        """What people wrote down for models."""
+        return self.accept.skills
 
     async def submit(self, trigger: Trigger, *, key: IdempotencyKey | None = None) -> Run:
         """Store a run and wake a worker. Errors of `Accept`; Disabled when intake is switched off."""
-        self._require_enabled()
+        self.require_enabled()
         with self.pressure.storing():
             run = await self.accept(trigger, key=key)
         self._changed(run.tenant, run.id)
@@ -71,13 +94,63 @@ class Agent:
 
     async def receive(self, tenant: str, signals: Sequence[Signal]) -> Sequence[Joined]:
         """Store signals, with the tickets and runs they make. Disabled when intake is switched off."""
-        self._require_enabled()
+        self.require_enabled()
         with self.pressure.storing():
-            joined = await self.correlate(signals)
+            silenced = await self.find_silence(tenant, signals)
+            joined = await self.correlate(signals, silenced=silenced)
         for one in joined:
-            if one.created or one.reopened:
+            if one.quiet and one.ticket.run_id:
+                await self._tell_quiet(one.ticket)
+            if (one.created or one.reopened or one.member or one.quiet) and one.ticket.run_id:
                 self._changed(tenant, one.ticket.run_id)
         return joined
+
+    @property
+    def timetable(self) -> Timetable:
+        """The door to schedules, silences and maintenance windows."""
+        calendar = self.find_silence.calendar
+        return Timetable(stores=self.stores, calendar=calendar, clock=self.clock, submit=self.submit)
+
+    @property
+    def library(self) -> Library:
+        """The door to runbooks and their versions."""
+        return Library(
+            runbooks=self.stores.runbooks,
+            connections=self.stores.connections,
+            parse=self.parse_runbook,
+            judge=self.judge,
+            clock=self.clock,
+            readers=self.readers,
+            index=self.index,
+        )
+
+    @property
+    def drafts(self) -> Drafts:
+        """The door to what runs have taught."""
+        return Drafts(store=self.stores.drafts, library=self.library)
+
+    @property
+    def escalations(self) -> Escalations:
+        """The door to what people are told while nobody reacts."""
+        return Escalations(stores=self.stores, remind=self.remind, clock=self.clock, changed=self._changed)
+
+    async def _tell_quiet(self, ticket: Ticket) -> None:
+        """The open run hears that its alert has resolved; best effort, like every line of a timeline."""
+        words = "Every alert of this ticket has resolved at its source. That closes nothing: it is measured again."
+        try:
+            run = await self.stores.runs.get(ticket.tenant, ticket.run_id)
+            if not run.ended:
+                told = RunEvent(
+                    run_id=run.id,
+                    tenant=run.tenant,
+                    type=EventType.TRIAGE,
+                    node=run.next_node.value,
+                    content=words,
+                    created_at=self.clock.now(),
+                )
+                await self.stores.journal.append([told])
+        except (UnavailableError, NotFound, ConflictError) as error:
+            log.warning("run %s was not told that its alert has resolved: %s", ticket.run_id, error.message)
 
     async def view(self, tenant: str, run_id: str) -> RunView:
         """A run, its steps, its approvals and its ticket. NotFound."""
@@ -96,16 +169,37 @@ class Agent:
                 f"{principal.id} may not decide approvals.",
                 fix="Only a person with the role approver or admin decides.",
             )
+        if grant:
+            await self._is_another(principal, approval_id)
         approval = await self.stores.approvals.decide(
             principal.tenant, approval_id, grant=grant, by=principal.id, notes=notes, digest=digest
         )
         self._changed(principal.tenant, approval.run_id)
         return approval
 
+    async def _is_another(self, principal: Principal, approval_id: str) -> None:
+        """Where somebody else must approve: who started it from a chat is the person they are linked to. Forbidden."""
+        approval = await self.stores.approvals.get(principal.tenant, approval_id)
+        chat, _, user = approval.started_by.partition(":")
+        if not approval.four_eyes or chat == principal.kind.value:
+            return
+        workspace, _, user = user.partition(":")
+        member = await self.stores.chat_users.find(principal.tenant, chat, user) if user else None
+        if member is None or not member.is_user(workspace, user):
+            return
+        if same_person(member.principal().id, principal.id):
+            raise Forbidden(
+                f"{principal.id} started this run, and the policy wants somebody else to approve it.",
+                fix="Ask a colleague with the role approver. Refusing it is open to you.",
+            )
+
     async def decide_step(
         self, principal: Principal, run_id: str, step_number: int, *, grant: bool, notes: str = "", digest: str = ""
     ) -> Approval:
-        """The same by run and step number; the newest question of that step is meant. NotFound if it has none."""
+        """The same by run and step number; the newest question of that step is meant. NotFound if it has none.
+
+        A yes to a step that was asked about more than once needs the digest of what was shown: ApprovalMismatch.
+        """
         questions = [
             approval
             for approval in await self.stores.approvals.of_run(principal.tenant, run_id)
@@ -115,6 +209,11 @@ class Agent:
             await self.stores.runs.get(principal.tenant, run_id)
             raise NotFound(
                 f"Step {step_number} of run {run_id} asks for nothing.", fix="List what is pending: opsagent approve."
+            )
+        if grant and not digest and len(questions) > 1:  # which of them was on the person's screen, nobody can tell
+            raise ApprovalMismatch(
+                f"Step {step_number} was asked about more than once; nothing was approved.",
+                fix="Look at the present question, and send its digest with your yes.",
             )
         return await self.decide(principal, questions[-1].id, grant=grant, notes=notes, digest=digest)
 
@@ -126,7 +225,7 @@ class Agent:
 
     async def retry(self, principal: Principal, run_id: str, *, key: IdempotencyKey | None = None) -> Run:
         """A new run of the same request, with `retryOf`. NotFound, IllegalMove while the old one is open."""
-        self._require_enabled()
+        self.require_enabled()
         old = await self.stores.runs.get(principal.tenant, run_id)
         if not old.ended:
             raise IllegalMove(f"Run {run_id} is still {old.status}.", fix="Cancel it first, or wait for its end.")
@@ -164,7 +263,12 @@ class Agent:
     async def close_ticket(
         self, principal: Principal, ticket_id: str, *, reopen: bool = False, reason: str = ""
     ) -> Ticket:
-        """A person closes or reopens a ticket. NotFound; IllegalMove when it changed meanwhile."""
+        """A person closes or reopens a ticket. Forbidden, NotFound; IllegalMove when it changed meanwhile."""
+        if principal.kind is not PrincipalKind.PERSON:
+            raise Forbidden(
+                f"{principal.id} is a service, and only people close and reopen tickets.",
+                fix="Send 'resolved' by the source's webhook: it is measured, and closes what is healthy.",
+            )
         ticket = await self.stores.tickets.get(principal.tenant, ticket_id)
         now = self.clock.now()
         changed = _with_status(ticket, TicketStatus.OPEN if reopen else TicketStatus.CLOSED, reason, now)
@@ -176,6 +280,53 @@ class Agent:
             detail={"ticket": ticket_id, "reason": reason},
         )
         return await self.stores.tickets.save(changed, (entry,))
+
+    async def say(self, principal: Principal, ticket_id: str, *, real: bool, note: str = "") -> Feedback:
+        """A person says whether a ticket was a real problem or noise. It closes nothing; triage learns from it.
+
+        Forbidden, NotFound.
+        """
+        if not principal.may(Permission.APPROVE):
+            raise Forbidden(
+                f"{principal.id} may not say this: automatic closing learns from it.",
+                fix="A person with the role approver or admin says it.",
+            )
+        now = self.clock.now()
+        said = Feedback(
+            tenant=principal.tenant, ticket_id=ticket_id, real=real, by=principal.id, at=now, note=cap(note, 2000)
+        )
+        entry = AuditEntry(
+            tenant=principal.tenant,
+            at=now,
+            actor=principal.id,
+            action="ticket.feedback",
+            detail={"ticket": ticket_id, "real": str(real).lower(), "note": said.note},
+        )
+        await self.stores.triage.say(said, (entry,))
+        return said
+
+    async def deployed(self, deployment: Deployment) -> Deployment:
+        """Note that something was deployed. InputError for a time to come; IdempotencyMismatch."""
+        if deployment.at > self.clock.now() + CLOCKS_APART_S:
+            raise InputError("The deployment lies in the future.", fix="Send the time at which it went live.")
+        stored = await self.stores.deployments.put(deployment)
+        if (stored.service, stored.environment, stored.version) != (
+            deployment.service,
+            deployment.environment,
+            deployment.version,
+        ):
+            raise IdempotencyMismatch("This Idempotency-Key was used for another deployment.", fix="Use a new key.")
+        return stored
+
+    async def quality(self, tenant: str, *, days: float) -> Standing:
+        """How automatic closing did in the last so many days, in which mode it is, and what people said."""
+        quality = await self.stores.triage.quality(tenant, since=self.clock.now() - days * 86400)
+        return Standing(
+            mode=self.auto_close,
+            threshold=self.threshold,
+            quality=quality,
+            answers=await self.stores.triage.answers(tenant),
+        )
 
     async def take_over(self, principal: Principal, ticket_id: str, *, back: bool = False) -> Ticket:
         """A person takes a ticket over (the agent parks before its next change), or hands it back. NotFound."""
@@ -205,30 +356,11 @@ class Agent:
 
     async def add_runbook(self, principal: Principal, text: str, path: str) -> Runbook:
         """Check and store a runbook. RunbookError with file, line and fix."""
-        return await self.stores.runbooks.put(self.parse_runbook(text, path, principal.tenant), principal.id)
+        return await self.library.put(principal, text, path)
 
     async def search(self, tenant: str, query: str, *, limit: int = 5) -> Found:
-        """The runbooks that answer a query, ranked."""
-        await self.index.refresh(
-            tenant, await self.stores.runbooks.revision(tenant), await self.stores.runbooks.list(tenant)
-        )
-        return await self.index.search(tenant, query, limit=limit)
-
-    async def rehearse(
-        self, tenant: str, runbook_id: str, *, connection: str = "", given: Mapping[str, str] | None = None
-    ) -> Sequence[Rehearsed]:
-        """What a runbook would do on a connection (its own, or the sandbox), judged and never run. NotFound."""
-        runbook = await self.stores.runbooks.get(tenant, runbook_id)
-        main = connection or runbook.connection or BUILT_IN_SANDBOX
-
-        async def target(name: str) -> Connection:
-            return await self.stores.connections.get(tenant, name or main)
-
-        async def judged(command: Command, where: Connection) -> Verdict:
-            return (await self.judge(command, where, in_scope=True)).verdict
-
-        rehearse = Rehearse(propose=Propose(clock=self.clock), judge=judged)
-        return await rehearse(runbook, target, given or {}, now=self.clock.now())
+        """The runbooks that answer a query, ranked; disabled ones are left out."""
+        return (await self.library.search(tenant, query, limit=limit)).found
 
     async def explain(self, tenant: str, commands: Sequence[str], connection: str = "") -> Sequence[Verdict]:
         """What the policy would say of these commands on a connection; nothing is executed. NotFound."""
@@ -239,7 +371,8 @@ class Agent:
         self.dispatch.hint(tenant, run_id)
         self.live.changed(tenant, run_id)
 
-    def _require_enabled(self) -> None:
+    def require_enabled(self) -> None:
+        """Disabled when intake is switched off."""
         if not self.enabled:
             raise Disabled("Intake is switched off.", fix="Set AGENT_OPS_ENABLED=true and start again.")
 

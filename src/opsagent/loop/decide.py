@@ -1,87 +1,37 @@
-"""Decide: what is the next command, and may it run?"""
+"""Decide: may the next command run? Judge it, ask people, use their answer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from opsagent.domain.approval import Approval, ApprovalStatus
-from opsagent.domain.command import Command
 from opsagent.domain.connection import Connection
 from opsagent.domain.event import EventType, RunEvent
-from opsagent.domain.manifest import Decision, Verdict
-from opsagent.domain.run import Node, Run, RunStatus, Source, Verified
-from opsagent.domain.runbook import Check, Phase, RunbookStep
+from opsagent.domain.freeze import Freeze
+from opsagent.domain.manifest import Decision, Proof, Verdict
+from opsagent.domain.run import Node, RunStatus, Source, Verified
+from opsagent.domain.runbook import Check, Phase
 from opsagent.domain.step import Step, StepStatus
 from opsagent.errors import InputError, NotFound
 from opsagent.loop.drive import Drive
+from opsagent.loop.holding import end, frozen, spent, taken_over, wait_for_thaw
 from opsagent.loop.looking import guard_reading, judged, measure
-from opsagent.loop.orient import spend
-from opsagent.ports.reasoner import Done, Proposal, Skip
 
-
-async def generate(drive: Drive) -> None:  # noqa: PLR0911 - one return per answer
-    """Ask the reasoner for the next move, and render it."""
-    if await drive.cancelled():
-        await _end(drive, RunStatus.CANCELLED, "A person cancelled it.")
-        return
-    if await taken_over(drive, Node.GENERATE):
-        return
-    now = drive.kit.clock.now()
-    run = replace(drive.run.begin(now), generate_starts=drive.run.generate_starts + 1)
-    limits = drive.kit.limits
-    if run.generate_starts > limits.generate_starts:
-        await _end(drive, RunStatus.FAILED, f"It reached its limit of {limits.generate_starts} proposals.")
-        return
-    if run.active_for(now) > limits.active_s:
-        await _end(drive, RunStatus.FAILED, f"It reached its limit of {limits.active_s:.0f} s of work.")
-        return
-    drive.run = run
-    skipped: list[Step] = []
-    while True:
-        situation = replace(await drive.situation(), steps=(*drive.steps, *skipped))
-        move, usage = await drive.kit.reasoner.propose(situation)
-        drive.run = spend(drive.run, usage)
-        if not isinstance(move, Skip):
-            break
-        skipped.append(_skip(drive, move, skipped))
-    events = [drive.event(EventType.EXECUTION, Node.GENERATE, f"Skipped {s.name}: {s.why}", step=s) for s in skipped]
-    if isinstance(move, Done):
-        status = None if move.ok else RunStatus.FAILED
-        ended = drive.go(drive.after_effects(), outcome=status, reason=move.reason)
-        word = drive.event(EventType.EXECUTION, Node.GENERATE, move.reason)
-        await drive.save(ended, steps=skipped, events=(*events, word))
-        return
-    if not isinstance(move, Proposal):
-        ended = drive.go(drive.after_effects(), outcome=RunStatus.FAILED, reason="The reasoner gave no usable answer.")
-        await drive.save(ended, steps=skipped, events=events)
-        return
-    try:
-        connection = await drive.connection(move.step.connection)
-        values = await drive.values(connection)
-        step = drive.kit.propose(drive.run, move.step, connection, [*drive.steps, *skipped], values)
-    except (InputError, NotFound) as error:
-        await drive.save(drive.run, steps=skipped, events=events)
-        await _end(drive, RunStatus.FAILED, f"{move.step.name}: {error.message}")
-        return
-    await drive.save(
-        drive.go(Node.GUARD, current_step=step.id, waiting=""),
-        steps=(*skipped, step),
-        events=(*events, drive.event(EventType.EXECUTION, Node.GENERATE, move.why or move.step.why, step=step)),
-    )
+_CHANGED = "The effect changed after it was asked about; it is asked again."
+_TOO_LATE = "The approval expired while its effect had to wait; it is asked again."
 
 
 async def guard(drive: Drive) -> None:  # noqa: PLR0911 - one return per answer
     """Judge the current step as it would run now; allow, ask, refuse, or use the answer that has come."""
     if await drive.cancelled():
-        await _end(drive, RunStatus.CANCELLED, "A person cancelled it.")
+        await end(drive, RunStatus.CANCELLED, "A person cancelled it.")
         return
     step = drive.current()
     try:
         connection = await drive.target_of(step)
     except NotFound as error:
-        await _end(drive, RunStatus.FAILED, error.message)
+        await end(drive, RunStatus.FAILED, error.message)
         return
     try:
         fresh = await judged(drive, await _rendered(drive, step, connection), connection)
@@ -96,11 +46,12 @@ async def guard(drive: Drive) -> None:  # noqa: PLR0911 - one return per answer
     if verdict.decision is Decision.DENY:
         await refuse(drive, fresh, f"Denied by rule {verdict.rule}: {verdict.reason}")
         return
-    if await _held_back(drive, fresh, connection):
+    if await _beyond_looking(drive, fresh) or await _held_back(drive, fresh, connection):
         return
     if verdict.decision is Decision.ALLOW:
         if not fresh.is_read and (await _healed(drive, fresh) or await _guarded(drive, fresh)):
             return
+        drive.passed = fresh.token
         await drive.save(
             drive.go(Node.TOOLS),
             steps=(fresh,),
@@ -108,19 +59,19 @@ async def guard(drive: Drive) -> None:  # noqa: PLR0911 - one return per answer
             audit=(drive.audit("step.allowed", fresh, rule=verdict.rule),),
         )
         return
-    if await _only_suggesting(drive):
-        await _suggest(drive, fresh)
-        return
     await _ask(drive, fresh, connection)
 
 
-async def refuse(drive: Drive, step: Step, reason: str, *, approvals: Sequence[Approval] = ()) -> None:
+async def refuse(
+    drive: Drive, step: Step, reason: str, *, approvals: Sequence[Approval] = (), answered: Sequence[Approval] = ()
+) -> None:
     """The step is not run; what that means for the run is decided in revise."""
     refused = step.move(StepStatus.REFUSED, drive.kit.clock.now())
     await drive.save(
         drive.go(Node.REVISE, reason=reason),
         steps=(refused,),
         approvals=approvals,
+        answered=answered,
         events=(drive.event(EventType.APPROVAL, Node.GUARD, reason, step=refused),),
         audit=(drive.audit("step.refused", refused, reason=reason),),
     )
@@ -135,19 +86,17 @@ async def _answered(  # noqa: PLR0911 - one return per answer
     if verdict.decision is Decision.DENY:  # stands above any approval, also one given before
         await refuse(drive, fresh, f"Denied by rule {verdict.rule}: {verdict.reason}", approvals=_withdrawn(approval))
         return
-    if await _held_back(drive, fresh, connection, _withdrawn(approval)):
+    if await _taken(drive, fresh, connection):
         return
     if approval.status is ApprovalStatus.REFUSED:
         said = f"{approval.decided_by} refused it" + (f": {approval.notes}" if approval.notes else ".")
-        await refuse(drive, step, said)
+        await refuse(drive, step, said, answered=(approval,))
         return
     if approval.status is ApprovalStatus.EXPIRED or now >= approval.expires_at:
-        late = approval.status is ApprovalStatus.GRANTED
-        expired = () if late else (replace(approval, status=ApprovalStatus.EXPIRED),)
-        said = f"The approval by {approval.decided_by} has expired." if late else "Nobody answered in time."
-        await refuse(drive, step, said, approvals=expired)
+        await _too_late(drive, fresh, approval, connection)
         return
-    if fresh.digest != approval.digest:
+    stricter = verdict.persons > approval.persons or (verdict.four_eyes and not approval.four_eyes)
+    if fresh.digest != approval.digest or stricter:
         await _ask_again(drive, fresh, approval, connection)
         return
     if approval.status is ApprovalStatus.PENDING:
@@ -157,16 +106,37 @@ async def _answered(  # noqa: PLR0911 - one return per answer
     if approval.status is not ApprovalStatus.GRANTED or approval.used_at is not None:
         await _ask_again(drive, fresh, approval, connection)
         return
+    await _use(drive, fresh, approval, connection)
+
+
+async def _too_late(drive: Drive, step: Step, approval: Approval, connection: Connection) -> None:
+    """It ended unanswered, or before the effect could start; where a freeze, a pause or its turn kept it, ask again."""
+    granted = approval.status is ApprovalStatus.GRANTED
+    if not granted:
+        expired = replace(approval, status=ApprovalStatus.EXPIRED)
+        await refuse(drive, step, "Nobody answered in time.", approvals=(expired,))
+    elif not drive.run.waiting:
+        await refuse(drive, step, f"The approval by {approval.decided_by} has expired.")
+    elif not await _frozen(drive, step, connection):
+        await _ask_again(drive, step, approval, connection, why=_TOO_LATE)
+
+
+async def _use(drive: Drive, fresh: Step, approval: Approval, connection: Connection) -> None:
+    """The answer is a yes to exactly this: go on to the effect, if it is still needed and may start now."""
     if await _healed(drive, fresh) or await _guarded(drive, fresh):
         return
     said = f"Approved by {approval.decided_by}" + (f": {approval.notes}" if approval.notes else ".")
     # Said once, however often the step comes back here from waiting for its target.
     words = () if drive.run.waiting else (drive.event(EventType.APPROVAL, Node.GUARD, said, step=fresh),)
-    await drive.save(drive.go(Node.TOOLS), steps=(fresh,), events=words)
+    if freeze := await _freeze_on(drive, fresh, connection):
+        await wait_for_thaw(drive, freeze, connection, said=words, answered=(approval,))
+        return
+    drive.passed = fresh.token
+    await drive.save(drive.go(Node.TOOLS), steps=(fresh,), events=words, answered=(approval,))
 
 
 async def _ask(
-    drive: Drive, step: Step, connection: Connection, *, again: bool = False, withdrawn: Sequence[Approval] = ()
+    drive: Drive, step: Step, connection: Connection, *, again: str = "", withdrawn: Sequence[Approval] = ()
 ) -> None:
     runbook = await drive.runbook()
     title = runbook.title if runbook else drive.run.task
@@ -175,8 +145,7 @@ async def _ask(
     now = drive.kit.clock.now()
     events = [_verdict_event(drive, waiting)]
     if again:
-        changed = "The effect changed after it was asked about; it is asked again."
-        events.append(drive.event(EventType.APPROVAL, Node.GUARD, changed, step=waiting))
+        events.append(drive.event(EventType.APPROVAL, Node.GUARD, again, step=waiting))
     events.append(drive.event(EventType.APPROVAL, Node.GUARD, f"Waiting for a person: {verdict.reason}", step=waiting))
     await drive.save(
         drive.go(Node.GUARD, waiting="").park(now, until=await _look_again(drive, waiting, approval)),
@@ -188,31 +157,28 @@ async def _ask(
     drive.parked = True
 
 
-async def _ask_again(drive: Drive, fresh: Step, approval: Approval, connection: Connection) -> None:
-    """Something that shapes the effect has changed: it is a new attempt, judged and asked anew."""
+async def _ask_again(
+    drive: Drive, fresh: Step, approval: Approval, connection: Connection, *, why: str = _CHANGED
+) -> None:
+    """The answer no longer holds: it is a new attempt, judged and asked anew."""
     gone = _withdrawn(approval)
     anew = await judged(drive, replace(fresh, approval_id="", attempt=fresh.attempt + 1), connection)
     verdict = _verdict(anew)
     if verdict.decision is Decision.DENY:
         await refuse(drive, anew, f"Denied by rule {verdict.rule}: {verdict.reason}", approvals=gone)
         return
-    await _ask(drive, anew, connection, again=True, withdrawn=gone)
+    await _ask(drive, anew, connection, again=why, withdrawn=gone)
 
 
 async def _rendered(drive: Drive, step: Step, connection: Connection) -> Step:
     """The step as it reads now: rendered anew when its target was registered anew. InputError."""
     if step.command.connection_version == connection.version:
         return step
-    template = await _template(drive, step)
+    template = await drive.template(step.name)
     if template is None:
         return replace(step, command=replace(step.command, connection_version=connection.version))
     anew = drive.kit.propose(drive.run, template, connection, drive.steps, await drive.values(connection))
-    return replace(step, command=anew.command, probe=anew.probe)
-
-
-async def _template(drive: Drive, step: Step) -> RunbookStep | None:
-    runbook = await drive.runbook()
-    return next((one for one in runbook.steps if one.name == step.name), None) if runbook else None
+    return replace(step, command=anew.command, probe=anew.probe, probe_expect=anew.probe_expect)
 
 
 async def _park(drive: Drive, step: Step, approval: Approval) -> None:
@@ -234,30 +200,39 @@ async def _condition(drive: Drive, step: Step) -> Check | None:
     return runbook.measure_for(drive.run.alert) if runbook and step.phase is Phase.MITIGATION else None
 
 
-async def taken_over(drive: Drive, node: Node) -> bool:
-    """Park, without an end, while a person has the ticket; handing it back makes the run due."""
-    who = await drive.taken_by()
-    if not who:
+async def _held_back(drive: Drive, step: Step, connection: Connection) -> bool:
+    """Whether this goes no further: a person has the ticket, it did enough, it is only suggested, or there is a freeze.
+
+    What the run may do at most is counted before anybody is asked.
+    """
+    if await _taken(drive, step, connection):
+        return True
+    if not (step.is_read or connection.is_scratch) and (said := spent(drive)):
+        await refuse(drive, step, said)
+        return True
+    if _verdict(step).decision is Decision.ASK and await _only_suggesting(drive):
+        await _suggest(drive, step, "this installation observes")
+        return True
+    return await _frozen(drive, step, connection)
+
+
+async def _taken(drive: Drive, step: Step, connection: Connection) -> bool:
+    """An effect waits while a person has the ticket."""
+    return not (step.is_read or connection.is_scratch) and await taken_over(drive, Node.GUARD)
+
+
+async def _frozen(drive: Drive, step: Step, connection: Connection) -> bool:
+    """An effect and its question wait for the end of a freeze; what has become healthy meanwhile needs neither."""
+    freeze = await _freeze_on(drive, step, connection)
+    if freeze is None:
         return False
-    now, said = drive.kit.clock.now(), f"{who} has taken this ticket over; nothing is done until it is handed back."
-    words = () if drive.run.waiting == said else (drive.event(EventType.APPROVAL, node, said),)
-    await drive.save(replace(drive.go(node), waiting=said).park(now, until=None), events=words)
-    drive.parked = True
+    if not await _healed(drive, step):
+        await wait_for_thaw(drive, freeze, connection)
     return True
 
 
-async def _held_back(drive: Drive, step: Step, connection: Connection, withdrawn: Sequence[Approval] = ()) -> bool:
-    """An effect waits while a person has the ticket, and is refused during a freeze."""
-    if step.is_read or connection.is_scratch:
-        return False
-    now = drive.kit.clock.now()
-    for freeze in await drive.kit.stores.control.freezes(drive.run.tenant):
-        if freeze.holds(connection, now):
-            until = datetime.fromtimestamp(freeze.ends_at, UTC).isoformat(timespec="minutes")
-            said = f"Nothing is changed on {connection.name} until {until}: {freeze.reason} (freeze by {freeze.by})."
-            await refuse(drive, step, said, approvals=withdrawn)
-            return True
-    return await taken_over(drive, Node.GUARD)
+async def _freeze_on(drive: Drive, step: Step, connection: Connection) -> Freeze | None:
+    return None if step.is_read or connection.is_scratch else await frozen(drive, connection)
 
 
 async def _guarded(drive: Drive, step: Step) -> bool:
@@ -300,50 +275,27 @@ async def _only_suggesting(drive: Drive) -> bool:
     return not (await drive.kit.stores.control.switches(drive.run.tenant))["acting"]
 
 
-async def _suggest(drive: Drive, step: Step) -> None:
-    skipped = replace(step.move(StepStatus.SKIPPED, drive.kit.clock.now()), why="observing: suggested, not run")
-    reason = f"Suggested, not run (this installation observes): {step.command.text}"
+async def _beyond_looking(drive: Drive, step: Step) -> bool:
+    """A run that may only look executes proven reads; what else it comes to is said, and nobody is asked for it."""
+    verdict = _verdict(step)
+    proven = verdict.decision is Decision.ALLOW and verdict.manifest.proof is Proof.READ
+    if not drive.run.only_looks or proven:
+        return False
+    if step.phase is Phase.MITIGATION:
+        await _suggest(drive, step, "this run may only look")
+    else:
+        await refuse(drive, step, f"This run may only look, and this is no proven read: {verdict.reason}")
+    return True
+
+
+async def _suggest(drive: Drive, step: Step, because: str) -> None:
+    skipped = replace(step.move(StepStatus.SKIPPED, drive.kit.clock.now()), why=f"{because}: suggested, not run")
+    reason = f"Suggested, not run ({because}): {step.command.text}"
     await drive.save(
         drive.go(drive.after_effects(), reason=reason),
         steps=(skipped,),
         events=(drive.event(EventType.APPROVAL, Node.GUARD, reason, step=skipped),),
         audit=(drive.audit("step.suggested", skipped),),
-    )
-
-
-def _skip(drive: Drive, move: Skip, skipped: list[Step]) -> Step:
-    now = drive.kit.clock.now()
-    number = max((step.number for step in (*drive.steps, *skipped)), default=0) + 1
-    return Step(
-        id=f"{drive.run.id}.{number}",
-        run_id=drive.run.id,
-        tenant=drive.run.tenant,
-        number=number,
-        name=move.step.name,
-        phase=move.step.phase,
-        command=Command(executor=move.step.executor, text=move.step.text, connection_id=""),
-        status=StepStatus.SKIPPED,
-        why=move.why,
-        created_at=now,
-        updated_at=now,
-    )
-
-
-async def _end(drive: Drive, status: RunStatus, reason: str) -> None:
-    run: Run = drive.go(drive.after_effects(), outcome=status, reason=reason)
-    steps = [
-        step.move(StepStatus.SKIPPED, drive.kit.clock.now())
-        for step in drive.steps
-        if step.status in (StepStatus.PROPOSED, StepStatus.AWAITING_APPROVAL)
-    ]
-    questions = await drive.kit.stores.approvals.of_run(run.tenant, run.id)
-    withdrawn = [
-        replace(one, status=ApprovalStatus.WITHDRAWN, notes=reason)
-        for one in questions
-        if one.status is ApprovalStatus.PENDING
-    ]
-    await drive.save(
-        run, steps=steps, approvals=withdrawn, events=(drive.event(EventType.EXECUTION, Node.GENERATE, reason),)
     )
 
 

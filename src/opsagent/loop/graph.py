@@ -7,8 +7,8 @@
 
 The next node is a field of the stored run, written in one transaction with the result of the node before it. The
 router reads that field and derives nothing; there is no checkpointer (LangGraph's resume runs a node again from its
-top and would repeat effects). One invocation is one step cycle, generate .. reflect; the worker invokes again while
-the run goes on, so that LangGraph's recursion limit is only a backstop.
+top and would repeat effects). One invocation is one step cycle, generate .. reflect or revise; the worker invokes
+again while the run goes on, so that LangGraph's recursion limit is only a backstop.
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
-from opsagent.domain.run import Node
-from opsagent.loop.act import reflect, revise, tools
-from opsagent.loop.decide import generate, guard
-from opsagent.loop.drive import Drive
+from opsagent.domain.run import Node, RunStatus
+from opsagent.loop.act import tools
+from opsagent.loop.choose import generate
+from opsagent.loop.decide import guard
+from opsagent.loop.drive import Drive, StoppedThinking
+from opsagent.loop.holding import end
 from opsagent.loop.orient import evaluator, planner
 from opsagent.loop.settle import final, undo, verify
+from opsagent.loop.split import subtasks
+from opsagent.loop.weigh import reflect, revise
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -37,6 +41,7 @@ NODES: dict[Node, Callable[[Drive], Awaitable[None]]] = {
     Node.TOOLS: tools,
     Node.REFLECT: reflect,
     Node.REVISE: revise,
+    Node.SUBTASKS: subtasks,
     Node.VERIFY: verify,
     Node.UNDO: undo,
     Node.FINAL: final,
@@ -70,8 +75,11 @@ def build_loop() -> Loop:
 
 async def step_cycle(loop: Loop, drive: Drive) -> None:
     """Drive the run from its stored next node through one step cycle, to a park, or to its end."""
+    from langsmith import tracing_context
+
     place = Place(next=drive.run.next_node.value)
-    await loop.ainvoke(place, context=drive, config={"recursion_limit": RECURSION_LIMIT})
+    with tracing_context(enabled=False):  # LangGraph would send runs away where LANGSMITH_TRACING happens to be set
+        await loop.ainvoke(place, context=drive, config={"recursion_limit": RECURSION_LIMIT})
 
 
 def _passing(node: Node, act: Callable[[Drive], Awaitable[None]]) -> Callable[..., Awaitable[Place]]:
@@ -79,8 +87,12 @@ def _passing(node: Node, act: Callable[[Drive], Awaitable[None]]) -> Callable[..
 
     async def passing(state: Place, *, runtime: Runtime[Drive]) -> Place:  # noqa: ARG001 - LangGraph passes it by name
         drive = runtime.context
-        await act(drive)
-        over = drive.parked or drive.run.ended or node is Node.REFLECT
+        try:
+            await act(drive)
+        except StoppedThinking:
+            await end(drive, RunStatus.CANCELLED, "A person cancelled it.")
+        again = drive.run.next_node is node  # asked once more, with what it wanted to read
+        over = drive.parked or drive.run.ended or again or node in (Node.REFLECT, Node.REVISE)
         return Place(next=OVER if over else drive.run.next_node.value)
 
     return passing

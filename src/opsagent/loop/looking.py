@@ -24,7 +24,8 @@ _UNHEEDING = frozenset({Phase.VERIFY, Phase.ROLLBACK})
 
 async def judged(drive: Drive, step: Step, connection: Connection) -> Step:
     """The step with its final command, verdict and digest."""
-    result = await drive.kit.judge(step.command, connection, in_scope=drive.run.may_use(connection))
+    allowed = drive.run.may_use(connection)
+    result = await drive.kit.judge(step.command, connection, in_scope=allowed, run_id=drive.run.id)
     bare = replace(step, command=result.command, verdict=result.verdict)
     return replace(bare, digest=digest_of(bare))
 
@@ -55,9 +56,8 @@ async def perform(drive: Drive, step: Step, connection: Connection, *, stdin: by
         outcome = await _watched(drive, step, connection, stdin)
     except ExecutionError as error:
         now = drive.kit.clock.now()
-        told = Outcome(
-            exit_code=None, stderr=error.message, note=error.fix, started_at=now, ended_at=now, changed=False
-        )
+        why = f"{error.message} {error.fix}".strip()
+        told = Outcome(exit_code=None, note=why, started_at=now, ended_at=now, changed=False)
         return Trace(traced=Traced.FINISHED, outcome=told)
     except (TokenTaken, OSError) as error:
         log.warning("step %s: %s; looking up what became of it", step.id, error)
@@ -74,7 +74,7 @@ async def traced(drive: Drive, step: Step, connection: Connection) -> Trace:
 
     Unless somebody cancels, which ends it. UnavailableError when it cannot be told now.
     """
-    patience = step.command.timeout_s
+    patience = 0.0 if await _must_stop(drive, step) else step.command.timeout_s
     task = asyncio.ensure_future(drive.kit.execute.trace(step, connection, patience_s=patience))
     try:
         while not (await asyncio.wait({task}, timeout=drive.kit.limits.watch_s))[0]:
@@ -131,10 +131,14 @@ async def _stopped(drive: Drive, task: asyncio.Future[Outcome], step: Step, conn
     await asyncio.wait({task})
     if not task.cancelled() and task.exception() is None:
         return task.result()
-    trace = await drive.kit.execute.trace(step, connection)
+    now = drive.kit.clock.now()
+    try:
+        trace = await drive.kit.execute.trace(step, connection)
+    except ExecutionError as error:  # its credential is gone: nobody can look, and it had been started
+        log.warning("step %s was stopped; what became of it cannot be told: %s", step.id, error.message)
+        return interrupted(step, now, known=False)
     if trace.outcome is not None:
         return trace.outcome
-    now = drive.kit.clock.now()
     if trace.traced is Traced.NEVER_STARTED:
         return Outcome(
             exit_code=None,

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from opsagent.domain.event import EventType, RunEvent
 from opsagent.domain.reading import Reading
-from opsagent.domain.run import Mode, Node, Run, RunStatus, Usage, Verified
+from opsagent.domain.run import Mode, Node, Run, RunStatus, Verified
 from opsagent.domain.runbook import Check, Phase, Runbook
-from opsagent.domain.ticket import Assessment, Classification, Ticket
+from opsagent.domain.ticket import Assessment, Classification, Evidence, Ticket
 from opsagent.loop.drive import Drive
 from opsagent.loop.looking import measure
-from opsagent.ports.stores import Measurement
+from opsagent.loop.split import goals_text, may_split
+from opsagent.loop.weigh import plan_text
+from opsagent.ports.tickets import Measurement
 from opsagent.stages.aim import Missing, Target, aim
 from opsagent.stages.find_runbook import Match
-from opsagent.stages.triage import triage
+from opsagent.stages.triage import DEPLOYED_S, Context, triage
+
+ALONGSIDE_S = 900.0  # another alert that was not heard of for so long says nothing about this one
 
 
 async def evaluator(drive: Drive) -> None:
@@ -25,8 +29,8 @@ async def evaluator(drive: Drive) -> None:
     match = await drive.kit.find_runbook(run, ticket)
     connections = await drive.kit.stores.connections.list(run.tenant)
     target = aim(run, match.runbook, ticket, connections)
-    accepted = f"Accepted from {run.source.value} by {run.requested_by}. {_found(match, target)}"
-    events = [drive.event(EventType.PLANNING, Node.EVALUATOR, accepted)]
+    accepted = "" if run.chosen_by else f"Accepted from {run.source.value} by {run.requested_by}. "
+    events = [drive.event(EventType.PLANNING, Node.EVALUATOR, accepted + _found(match, target))]
     run = _bound(drive, match, target)
     if ticket is None:
         await _choose(drive, run, match, target, None, events)
@@ -42,43 +46,35 @@ async def evaluator(drive: Drive) -> None:
             return
     await drive.save(replace(run, waiting=""), events=events)
     reading = await _reading(drive, check, target, match)
-    assessment = triage(reading, await _history(drive, ticket), now=drive.kit.clock.now())
-    events = [
-        drive.event(
-            EventType.TRIAGE,
-            Node.EVALUATOR,
-            _assessed(assessment),
-            metadata={
-                "classification": assessment.classification.value,
-                "confidence": str(assessment.confidence),
-                "samples": str(reading.samples),
-            },
-        )
-    ]
-    run = replace(drive.run, assessment=assessment)
-    await _choose(drive, run, match, target, reading, events)
+    looked = _Looked(ticket=ticket, reading=reading, context=await _context(drive, ticket))
+    await _choose(drive, drive.run, match, target, looked, ())
 
 
 async def planner(drive: Drive) -> None:
     """Write the plan down in words; each step is rendered and judged when its turn comes."""
-    plan, usage = await drive.kit.reasoner.plan(await drive.situation())
-    lines = [f"{number}. {step.name}: {step.text}" for number, step in enumerate(plan.steps, start=1)]
-    content = "\n".join([plan.reason, *lines])
-    await drive.save(
-        spend(drive.go(Node.GENERATE), usage),
-        events=(drive.event(EventType.PLANNING, Node.PLANNER, content),),
-    )
+    plan, usage = await drive.think(drive.kit.reasoner.plan(await drive.situation()))
+    content = plan_text(plan)
+    events = (drive.event(EventType.PLANNING, Node.PLANNER, content, usage=usage),)
+    if not plan.steps:
+        nothing = drive.go(Node.FINAL, outcome=RunStatus.FAILED, reason=plan.reason)
+        await drive.save(nothing.spent(usage), events=events)
+        return
+    run = drive.go(Node.GENERATE, plan=plan if plan.by else None)
+    await drive.save(run.spent(usage), notices=drive.kit.tell.plan(drive.run, content), events=events)
 
 
-def spend(run: Run, usage: Usage) -> Run:
-    """The run with these tokens added."""
-    if not usage.input_tokens and not usage.output_tokens:
-        return run
-    total = Usage(
-        input_tokens=run.usage.input_tokens + usage.input_tokens,
-        output_tokens=run.usage.output_tokens + usage.output_tokens,
-    )
-    return replace(run, usage=total)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Looked:
+    """A ticket with what was measured and what is known around it."""
+
+    ticket: Ticket
+    reading: Reading
+    context: Context
+
+    def assess(self, now: float, opinion: Evidence | None = None) -> Assessment:
+        """What triage concludes; a model's opinion is one more piece of evidence."""
+        opinions = (*self.context.opinions, *((opinion,) if opinion else ()))
+        return triage(self.ticket, self.reading, replace(self.context, opinions=opinions), now=now)
 
 
 async def _choose(
@@ -86,10 +82,12 @@ async def _choose(
     run: Run,
     match: Match,
     target: Target | Missing,
-    reading: Reading | None,
+    looked: _Looked | None,
     events: Sequence[RunEvent],
 ) -> None:
+    reading = looked.reading if looked else None
     measured = measurement(drive, reading)
+    run, events = _assessed(drive, run, looked, None, events)
     if reading is not None and reading.healthy:
         ended = replace(
             _to_final(drive, run, RunStatus.COMPLETED, reading.text), verified=Verified.YES, resolved_mode=Mode.END
@@ -103,12 +101,67 @@ async def _choose(
         return
     drive.run = run
     situation = await drive.situation(runbook=match.runbook, candidates=match.candidates)
-    evaluation, usage = await drive.kit.reasoner.evaluate(situation)
-    mode = run.mode if run.mode is not Mode.AUTO and evaluation.mode is not Mode.END else evaluation.mode
-    node = {Mode.PLAN: Node.PLANNER, Mode.FAST: Node.GENERATE}.get(mode, Node.FINAL)
-    chosen = replace(drive.go(node), resolved_mode=mode, reason=evaluation.reason if node is Node.FINAL else "")
-    word = drive.event(EventType.PLANNING, Node.EVALUATOR, f"Mode {mode.value}: {evaluation.reason}")
-    await drive.save(spend(chosen, usage), events=(*events, word), measured=measured)
+    evaluation, usage = await drive.think(drive.kit.reasoner.evaluate(situation))
+    if evaluation.opinion is not None:
+        drive.run, events = _assessed(drive, run, looked, evaluation.opinion, events)
+    drive.run = await drive.skilled(evaluation.skill)
+    by = f"In the words of {evaluation.by}: " if evaluation.by else ""
+    picked = _picked(match, evaluation.runbook_id)
+    if picked is None and may_split(run, evaluation, situation.connections):
+        said = f"{by}{evaluation.reason}\n{goals_text(evaluation.goals)}"
+        chosen = drive.go(Node.SUBTASKS, resolved_mode=Mode.PLAN, subtasks=evaluation.goals, chosen_by=evaluation.by)
+    elif picked is not None:
+        said = f"The runbook `{picked.id}` was chosen among those found. {by}{evaluation.reason}"
+        chosen = drive.go(Node.EVALUATOR, runbook_id=picked.id, chosen_by=evaluation.by)
+        values = _filled(chosen, picked, looked.ticket if looked else None, evaluation.parameters)
+        chosen = replace(chosen, parameters=values)
+    else:
+        mode = run.mode if run.mode is not Mode.AUTO and evaluation.mode is not Mode.END else evaluation.mode
+        node = {Mode.PLAN: Node.PLANNER, Mode.FAST: Node.GENERATE}.get(mode, Node.FINAL)
+        said = f"Mode {mode.value}: {by}{evaluation.reason}"
+        chosen = drive.go(node, resolved_mode=mode, reason=evaluation.reason if node is Node.FINAL else "")
+        chosen = chosen if evaluation.ok else replace(chosen, outcome=RunStatus.FAILED)
+    word = drive.event(EventType.PLANNING, Node.EVALUATOR, said, usage=usage)
+    await drive.save(chosen.spent(usage), events=(*events, word), measured=measured)
+
+
+def _assessed(
+    drive: Drive, run: Run, looked: _Looked | None, opinion: Evidence | None, events: Sequence[RunEvent]
+) -> tuple[Run, Sequence[RunEvent]]:
+    """The run with what triage concludes, and the line that says so in place of an earlier one."""
+    if looked is None:
+        return run, events
+    assessment = looked.assess(drive.kit.clock.now(), opinion)
+    word = drive.event(
+        EventType.TRIAGE,
+        Node.EVALUATOR,
+        _in_words(assessment),
+        metadata={
+            "classification": assessment.classification.value,
+            "confidence": str(assessment.confidence),
+            "samples": str(looked.reading.samples),
+        },
+    )
+    return replace(run, assessment=assessment), (word,)
+
+
+def _picked(match: Match, runbook_id: str) -> Runbook | None:
+    """What a model chose, if it was among the candidates and may be executed; never where one fits already."""
+    if match.runbook is not None:
+        return None
+    return next((one for one in match.candidates if one.id == runbook_id and one.executable), None)
+
+
+def _filled(run: Run, runbook: Runbook, ticket: Ticket | None, offered: Mapping[str, str]) -> dict[str, str]:
+    """The caller's values, and a model's only for what is declared, not given otherwise, and fits its pattern."""
+    labels = ticket.labels if ticket else run.labels
+    values = dict(run.parameters)
+    for parameter in runbook.parameters:
+        given = parameter.name in values or (parameter.source and parameter.source in labels)
+        value = offered.get(parameter.name)
+        if not given and value is not None and parameter.accepts(value):
+            values[parameter.name] = value
+    return values
 
 
 def _bound(drive: Drive, match: Match, target: Target | Missing) -> Run:
@@ -145,9 +198,23 @@ def _unmeasured(runbook: Runbook | None, match: Match) -> str:
     return f"{runbook.id} declares no measure for this alert." if runbook else f"{match.why}."
 
 
-async def _history(drive: Drive, ticket: Ticket) -> Sequence[Ticket]:
-    earlier = await drive.kit.stores.tickets.history(ticket.tenant, ticket.fingerprint)
-    return [one for one in earlier if one.id != ticket.id]
+async def _context(drive: Drive, ticket: Ticket) -> Context:
+    """What is known around a problem; an alert that names no service has nothing beside it."""
+    stores, tenant, service = drive.kit.stores, ticket.tenant, ticket.service
+    since = drive.kit.clock.now() - ALONGSIDE_S
+    began = ticket.created_at - DEPLOYED_S
+    return Context(
+        history=await stores.triage.history(tenant, ticket.fingerprint),
+        alongside=await stores.triage.alongside(
+            tenant, service=service, environment=ticket.environment, other_than=ticket.fingerprint, since=since
+        )
+        if service
+        else (),
+        deployments=await stores.deployments.list(tenant, service=service, environment=ticket.environment, since=began)
+        if service
+        else (),
+        answers=await stores.triage.answers(tenant),
+    )
 
 
 def measurement(drive: Drive, reading: Reading | None) -> Measurement | None:
@@ -168,7 +235,7 @@ def _found(match: Match, target: Target | Missing) -> str:
     return f"Runbook: {match.why}. {where[:1].upper()}{where[1:]}"
 
 
-def _assessed(assessment: Assessment) -> str:
+def _in_words(assessment: Assessment) -> str:
     words = {
         Classification.FALSE_POSITIVE: "Not a real problem now",
         Classification.TRUE_POSITIVE: "A real problem",

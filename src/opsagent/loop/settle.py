@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from opsagent.domain.command import RESTORE
 from opsagent.domain.connection import Connection
+from opsagent.domain.draft import Draft
 from opsagent.domain.event import EventType
 from opsagent.domain.expectation import holds
 from opsagent.domain.manifest import Decision
@@ -13,16 +15,19 @@ from opsagent.domain.run import Node, Run, RunStatus, Verified
 from opsagent.domain.runbook import Phase, Runbook
 from opsagent.domain.step import Step, StepStatus
 from opsagent.errors import Disabled, ExecutionError, IllegalMove, InputError, NotFound, TargetBusy, UnavailableError
-from opsagent.loop.act import effect_target, wait
 from opsagent.loop.drive import Drive
+from opsagent.loop.holding import effect_target, freeze_words, frozen, taken_over, wait
+from opsagent.loop.keeping import changed_since
 from opsagent.loop.looking import guard_reading, judged, look, measure, perform, traced
-from opsagent.loop.orient import measurement, spend
+from opsagent.loop.orient import measurement
 from opsagent.ports.executor import Trace, Traced
 from opsagent.ports.reasoner import Summary
 from opsagent.ports.stores import EffectClaim
-from opsagent.stages.propose import RESTORE
+from opsagent.stages.learn import teaches
 from opsagent.stages.undo import Reversal, reversals, to_undo, unresolved
 from opsagent.stages.verify import verify as conclude
+
+_CLOSE_TRIES = 5  # alerts of a storm join a ticket one delivery after the other
 
 
 async def verify(drive: Drive) -> None:
@@ -51,7 +56,7 @@ async def verify(drive: Drive) -> None:
     cancelled = cancelled or await drive.cancelled()
     run = drive.run
     outcome = _outcome(run, finding.verified, cancelled=cancelled)
-    takes_back = finding.verified is Verified.NO and outcome is not RunStatus.CANCELLED and bool(to_undo(drive.steps))
+    takes_back = _takes_back(drive, finding.verified, outcome)
     reason = finding.text if finding.verified is Verified.NO or not run.reason else run.reason
     word = f"Verified: {finding.verified.value}. {finding.text}"
     await drive.save(
@@ -102,24 +107,52 @@ async def final(drive: Drive) -> None:
     if await drive.cancelled() and drive.run.outcome is None:
         drive.run = replace(drive.run, outcome=RunStatus.CANCELLED, reason=drive.run.reason or "A person cancelled it.")
     summary, usage = await drive.kit.reasoner.summarise(await drive.situation())
-    drive.run = spend(drive.run.begin(drive.kit.clock.now()), usage)
-    try:
-        await _close(drive, summary)
-    except IllegalMove as error:
-        if error.extra.get("stale") != "ticket":
-            raise
-        await _close(drive, summary)  # a person changed the ticket meanwhile: once more on the ticket as it is now
+    drive.run = drive.run.begin(drive.kit.clock.now()).spent(usage)
+    learned = await _learn(drive)
+    for left in reversed(range(_CLOSE_TRIES)):
+        try:
+            await _close(drive, summary, learned)
+        except IllegalMove as error:
+            if error.extra.get("stale") != "ticket" or not left:
+                raise
+            continue  # a person changed the ticket meanwhile, or an alert joined it: once more on it as it is now
+        return
 
 
-async def _close(drive: Drive, summary: Summary) -> None:
+async def _learn(drive: Drive) -> Draft | None:
+    """The draft of a runbook this run suggests, stored; the same one when the run comes here again."""
+    if not teaches(drive.run, drive.steps):
+        return None
+    connections = await drive.kit.stores.connections.list(drive.run.tenant)
+    draft = drive.kit.learn(drive.run, drive.steps, await drive.ticket(), connections)
+    return await drive.kit.stores.drafts.put(draft) if draft else None
+
+
+async def _close(drive: Drive, summary: Summary, learned: Draft | None) -> None:
+    ticket = await drive.ticket()
+    others = await drive.kit.stores.triage.members(ticket.tenant, ticket.id) if ticket and ticket.members > 1 else ()
     closed = drive.kit.close(
-        drive.run, await drive.ticket(), summary=summary.text, recommendations=summary.recommendations
+        drive.run,
+        ticket,
+        summary=summary.text,
+        recommendations=summary.recommendations,
+        others_firing=sum(one.firing and one.fingerprint != drive.run.fingerprint for one in others),
     )
     events = [drive.event(EventType.FINAL, Node.FINAL, summary.text, metadata={"status": closed.run.status.value})]
+    if learned:
+        said = f"A draft of a runbook was learned: opsagent runbooks draft {learned.run_id}"
+        events.append(drive.event(EventType.REFLECTION, Node.FINAL, said))
     if closed.notices:
         told = ", ".join(notice.channel for notice in closed.notices)
         events.append(drive.event(EventType.NOTIFICATION, Node.FINAL, f"The result goes out by {told}."))
-    await drive.save(closed.run, ticket=closed.ticket, audit=closed.audit, notices=closed.notices, events=events)
+    await drive.save(
+        closed.run,
+        ticket=closed.ticket,
+        ending=closed.ending,
+        audit=closed.audit,
+        notices=closed.notices,
+        events=events,
+    )
 
 
 def _outcome(run: Run, verified: Verified, *, cancelled: bool) -> RunStatus:
@@ -128,6 +161,20 @@ def _outcome(run: Run, verified: Verified, *, cancelled: bool) -> RunStatus:
     if verified is Verified.NO or (verified is Verified.NOT_MEASURABLE and run.outcome is RunStatus.FAILED):
         return RunStatus.FAILED
     return RunStatus.COMPLETED
+
+
+def _takes_back(drive: Drive, verified: Verified, outcome: RunStatus) -> bool:
+    """What did not help goes back, and so does a repair that stopped halfway where nothing measures what it did.
+
+    The latter only where somebody declared how: an undo that says nothing could be taken back would hide why it ended.
+    """
+    if outcome is RunStatus.CANCELLED:
+        return False
+    touched = to_undo(drive.steps)
+    if verified is Verified.NO or (drive.run.take_back and verified is not Verified.YES):
+        return bool(touched)
+    halfway = verified is Verified.NOT_MEASURABLE and outcome is RunStatus.FAILED
+    return halfway and any(step.command.undo for step in touched)
 
 
 async def _own_checks(drive: Drive, runbook: Runbook) -> tuple[list[Step], list[str]]:
@@ -175,19 +222,41 @@ async def _take_back(drive: Drive, reversal: Reversal) -> str:
         why=f"takes back step {reversal.step.number}",
         bound=original.bound,
         timeout_s=max(original.timeout_s, 30.0),
+        author=original.author,
     )
     step = await judged(drive, proposed, connection)
+    async with drive.kit.slot(step.tenant, connection.name):
+        if why := await _not_approved(drive, reversal, step) or await _frozen(drive, connection):
+            return why
+        if await taken_over(drive, Node.UNDO):
+            return ""
+        return await _run_undo(drive, reversal, step, connection, content)
+
+
+async def _frozen(drive: Drive, connection: Connection) -> str:
+    """Why nothing may be taken back there now: how long half a repair may stand is a person's decision."""
+    freeze = None if connection.is_scratch else await frozen(drive, connection)
+    return freeze_words(freeze, connection) if freeze else ""
+
+
+async def _not_approved(drive: Drive, reversal: Reversal, step: Step) -> str:
+    """Why who approved the step did not approve this; empty when they did."""
     if step.verdict is None or step.verdict.decision is Decision.DENY:
         return step.verdict.reason if step.verdict else "it could not be judged"
-    if step.verdict.decision is Decision.ASK and not reversal.step.approval_id:
-        return "nobody has approved it"
-    async with drive.kit.slot(step.tenant, connection.name):
-        return await _run_undo(drive, step, connection, content)
+    if step.verdict.decision is Decision.ASK:
+        if not reversal.step.approval_id:
+            return "nobody has approved it"
+        given = await drive.kit.stores.approvals.get(drive.run.tenant, reversal.step.approval_id)
+        if step.verdict.persons > given.persons or (step.verdict.four_eyes and not given.four_eyes):
+            return f"rule {step.verdict.rule} asks for more people than approved it"
+    known = dict(reversal.step.command.files)
+    changed = [path for path, found in step.command.files if known.get(path, found) != found]
+    return f"{changed[0]}, which it executes, has changed since it was approved" if changed else ""
 
 
-async def _run_undo(drive: Drive, step: Step, connection: Connection, content: bytes | None) -> str:
+async def _run_undo(drive: Drive, reversal: Reversal, step: Step, connection: Connection, content: bytes | None) -> str:
     now = drive.kit.clock.now()
-    claimed = replace(step.move(StepStatus.CLAIMED, now), claimed_at=now)
+    claimed = replace(step.move(StepStatus.CLAIMED, now), claimed_at=now, claimed_place=connection.place)
     target = effect_target(step, connection)
     claim = EffectClaim(step_id=step.id, attempt=step.attempt, target=target, digest=step.digest)
     try:
@@ -201,6 +270,10 @@ async def _run_undo(drive: Drive, step: Step, connection: Connection, content: b
     except (TargetBusy, Disabled) as error:
         await wait(drive, error, Node.UNDO)
         return "" if drive.parked else "a person cancelled it"
+    # Only now is the target ours, so that nothing of this installation can come between the look and the write.
+    if reversal.path and (why := await changed_since(drive, reversal.step, connection, reversal.path)):
+        await _undo_ended(drive, claimed, Trace(traced=Traced.NEVER_STARTED))
+        return why
     trace = await perform(drive, claimed, connection, stdin=content)
     return await _undo_ended(drive, claimed, trace)
 

@@ -12,7 +12,7 @@ from functools import partial
 from opsagent.domain.event import EventType
 from opsagent.domain.run import Node, Run, RunStatus
 from opsagent.domain.step import Step, StepStatus
-from opsagent.errors import LeaseLost, NotFound, OpsAgentError, StoreUnavailable, UnavailableError
+from opsagent.errors import ExecutionError, LeaseLost, NotFound, OpsAgentError, StoreUnavailable, UnavailableError
 from opsagent.loop.act import lost_track
 from opsagent.loop.drive import Drive, Kit
 from opsagent.loop.graph import Loop, build_loop, step_cycle
@@ -40,7 +40,7 @@ class WorkerConfig:
 
 @dataclass(slots=True, kw_only=True)
 class Worker:
-    """One per process. `start` it, `stop` it; runs it holds at the stop are finished or parked, never lost."""
+    """One per process. `run` it, `stop` it; runs it holds at the stop are finished or parked, never lost."""
 
     kit: Kit
     dispatch: Dispatch
@@ -51,11 +51,11 @@ class Worker:
     _sweeping: asyncio.Task[None] | None = None
     _stopping: bool = False
 
-    async def start(self) -> None:
-        """Begin to sweep; returns at once."""
-        self._stopping = False
+    async def run(self) -> None:
+        """Sweep until stopped. Runs an earlier call still drives are left to it."""
+        self._sweeping = asyncio.current_task()
         await self._built()
-        self._sweeping = asyncio.create_task(self._sweep(), name="opsagent-worker")
+        await self._sweep()
 
     async def stop(self) -> None:
         """Take nothing new, let each run come to the end of its step cycle; after `grace_s` let go of the rest.
@@ -74,11 +74,6 @@ class Worker:
                     await self.kit.execute.detach(run_id)  # what runs there ends properly; the next worker reads how
                     task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-    @property
-    def sweeping(self) -> bool:
-        """Whether it looks for due runs."""
-        return self._sweeping is not None and not self._sweeping.done()
 
     async def idle(self) -> None:
         """Return once no run is being driven here."""
@@ -211,7 +206,7 @@ class Worker:
         now = self.kit.clock.now()
         try:
             trace = await self.kit.execute.trace(step, await drive.target_of(step))
-        except NotFound:
+        except (NotFound, ExecutionError):  # a read: nothing is lost by giving it up
             return step.move(StepStatus.FAILED, now)
         if trace.traced is Traced.FINISHED and trace.outcome is not None:
             return self.kit.execute.concluded(step, trace.outcome)[0]

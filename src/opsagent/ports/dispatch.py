@@ -31,6 +31,13 @@ class Live(Protocol):
         """Tell watchers that the run, one of its steps or approvals has changed."""
         ...
 
+    def watched(self, tenant: str, run_id: str) -> bool:
+        """Whether anybody watches that run, or its tenant, at this moment."""
+        ...
+
     def watch(self, tenant: str, run_id: str = "") -> AsyncIterator[RunEvent | None]:
-        """Events of one run (or of the tenant); None says "something changed, look again". Ends when closed."""
+        """Events of one run (or of the tenant); None says "something changed, look again". Ends when closed.
+
+        An event whose sequence is 0 is not stored: a model's words so far, while it writes them.
+        """
         ...

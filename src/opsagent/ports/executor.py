@@ -17,7 +17,8 @@ from opsagent.ports.secrets import Login
 class Order:
     """One attempt to execute: the judged command, its manifest, its target, and the token that makes it unique.
 
-    `stdin` are bytes for the command's standard input, in place of `command.stdin`; they go to it alone, never to disk.
+    `stdin` are bytes for the command's standard input, in place of `command.stdin`; they go to it alone, and to no disk
+    of this machine.
     `login` is the opened credential `command.credential` names, for this one attempt.
     `patience_s` is how long `trace` lets a command that still runs properly go on by itself.
     """
@@ -35,12 +36,16 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What a path held: its bytes, mode (permission bits), owner. `content` is None where there was nothing."""
+    """What a path held: its bytes, mode (permission bits), owner. `content` is None where there was nothing.
+
+    `link` is where the path truly leads, if it is a link.
+    """
 
     content: bytes | None = field(repr=False)
     mode: int = 0o600
     uid: int = 0
     gid: int = 0
+    link: str = ""
 
 
 class Traced(StrEnum):
@@ -65,6 +70,11 @@ class Executor(Protocol):
     @property
     def backend(self) -> str:
         """The name of the sandbox backend in use."""
+        ...
+
+    @property
+    def tokens_at_target(self) -> bool:
+        """Whether start tokens lie at the target, so that only the very place that was claimed knows of them."""
         ...
 
     async def run(self, order: Order) -> Outcome:

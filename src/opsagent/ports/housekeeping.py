@@ -14,7 +14,11 @@ class Housekeeping(Protocol):
         ...
 
     async def expire(self) -> Sequence[str]:
-        """Delete ended runs past their ttl with their steps, events and approvals; returns the ids of the runs."""
+        """Delete ended runs past their ttl with their steps, events and approvals; returns the ids of the runs.
+
+        Escalations that ended 30 days ago go too, but for those whose ticket is open: they say who looks at it.
+        So do conversations nobody has added to for 30 days.
+        """
         ...
 
     async def check(self) -> str:

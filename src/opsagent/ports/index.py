@@ -13,13 +13,15 @@ from opsagent.domain.runbook import Runbook
 class Hit:
     """A runbook found: its id, a score (higher is better, comparable within one search) and why, in words.
 
-    `exact` is true only for a match of id, alias or alert name: the only kind that executes by itself.
+    `exact` is true only for a match of id, alias or alert name: the only kind that executes by itself. `explained` is
+    the share (0..1) of the query that its words account for.
     """
 
     id: str
     score: float
     why: str
     exact: bool = False
+    explained: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

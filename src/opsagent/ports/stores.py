@@ -11,15 +11,25 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from opsagent.domain.approval import Approval
+from opsagent.domain.ending import Ending
 from opsagent.domain.event import AuditCheck, AuditEntry, RunEvent
-from opsagent.domain.freeze import Freeze
-from opsagent.domain.notice import Notice
+from opsagent.domain.notice import Notice, NoticeStatus, Slots
 from opsagent.domain.page import Page
 from opsagent.domain.run import Run, RunStatus, Source
 from opsagent.domain.step import Step
-from opsagent.domain.ticket import Signal, Ticket, TicketStatus
-from opsagent.ports.catalogue import ConnectionStore, CredentialStore, KeyStore, RunbookStore
+from opsagent.domain.ticket import Ticket
+from opsagent.ports.catalogue import ChatUserStore, ConnectionStore, CredentialStore, KeyStore, RunbookStore
+from opsagent.ports.control import ControlStore
+from opsagent.ports.conversations import ConversationStore
+from opsagent.ports.drafts import DraftStore
+from opsagent.ports.escalations import EscalationStore
 from opsagent.ports.housekeeping import Housekeeping
+from opsagent.ports.intake_stores import HeartbeatStore, QuarantineStore
+from opsagent.ports.people import PersonStore, SessionStore
+from opsagent.ports.spending import SpendingStore
+from opsagent.ports.tickets import Measurement, TicketStore
+from opsagent.ports.timetable import ScheduleStore, SilenceStore
+from opsagent.ports.triage import DeploymentStore, TriageStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +68,8 @@ class EffectClaim:
     The approval (if any) is used up: ApprovalMismatch, ApprovalExpired, ApprovalUsed, ApprovalDecided. The target is
     free, has cooled down for `cooldown_s` and is below `per_hour`, else TargetBusy. Neither the tenant nor the
     installation is paused and no cancel was asked for this run, else Disabled.
+
+    Without a `target` it is a read that was asked about: its approval is used up, and nothing else is looked at.
     """
 
     step_id: str
@@ -75,7 +87,8 @@ class Change:
 
     `events` are best effort (DA-8): if they cannot be written the rest still is. `release_target` frees the target
     held by that step id. `measured` notes a measurement of the ticket's fingerprint. `ticket` is saved if its
-    version is the stored one.
+    version is the stored one, and, where it is closed, if no alert has joined it since it was read. `ending` says
+    how this look at its ticket ended.
     """
 
     run: Run
@@ -88,17 +101,7 @@ class Change:
     claim: EffectClaim | None = None
     release_target: str = ""
     measured: Measurement | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
-    """One measured answer about a fingerprint: was the condition healthy, when, and the words for it."""
-
-    tenant: str
-    fingerprint: str
-    healthy: bool
-    at: float
-    text: str
+    ending: Ending | None = None
 
 
 class RunStore(Protocol):
@@ -222,139 +225,50 @@ class ApprovalStore(Protocol):
         ...
 
 
-class ControlStore(Protocol):
-    """A person's switches: cancel, pause, acting, freezes. Every change is an audit entry in the same transaction."""
-
-    async def request_cancel(self, tenant: str, run_id: str, by: str) -> Run:
-        """Mark the run to be cancelled and make it due at once. NotFound; IllegalMove once it has ended."""
-        ...
-
-    async def cancel_requested(self, tenant: str, run_id: str) -> bool:
-        """Whether somebody asked to cancel it."""
-        ...
-
-    async def set_switch(self, tenant: str, name: str, value: bool, by: str) -> None:
-        """Set `paused` or `acting`; tenant `*` is the whole installation."""
-        ...
-
-    async def switches(self, tenant: str) -> Mapping[str, bool]:
-        """`paused`: the tenant's or the installation's; `acting`: the tenant's own, else the installation's."""
-        ...
-
-    async def resolve_step(self, tenant: str, run_id: str, step_id: str, *, answer: str, by: str) -> Step:
-        """A person says of an unknown step: happened, not_happened or aborted; audit entry; the run becomes due.
-
-        NotFound; IllegalMove when the step is not unknown.
-        """
-        ...
-
-    async def freeze(self, freeze: Freeze) -> None:
-        """Store a maintenance freeze, with an audit entry. One with the same id is replaced."""
-        ...
-
-    async def freezes(self, tenant: str) -> Sequence[Freeze]:
-        """Those of the tenant that have not ended, by their start. One key-range read."""
-        ...
-
-    async def lift(self, tenant: str, freeze_id: str, by: str) -> None:
-        """End a freeze now, with an audit entry. NotFound."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """A signal on its way in, with the ticket and the run it makes if it turns out to be a new problem.
-
-    `rerun_after_s`: seconds after the end of an open ticket's last run until an alert that still fires gets another.
-    """
-
-    signal: Signal
-    ticket: Ticket
-    run: Run
-    rerun_after_s: float = 300.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Joined:
-    """What became of a signal: its ticket, whether it made it, and whether the delivery had been seen before.
-
-    `reopened`: a problem whose ticket is open fires again, or fires on and gets another run (`ticket.run_id`).
-    """
-
-    ticket: Ticket
-    created: bool
-    duplicate: bool
-    reopened: bool = False
-
-
-class TicketStore(Protocol):
-    """Problems and the signals that make them up."""
-
-    async def receive(self, arrivals: Sequence[Arrival]) -> Sequence[Joined]:
-        """Join each signal to the open ticket of its (tenant, fingerprint), or store its new ticket and run.
-
-        All in one transaction, in order. A delivery seen before changes nothing. A resolved signal makes no ticket
-        (Joined.ticket is then the given one, unstored); it sets `firing` to False, of the open ticket or else of the
-        newest ended one that still fires, and closes nothing.
-
-        A firing signal of an open ticket none of whose runs is open (ended or deleted) stores the arrival's run for
-        that ticket and names it in `run_id`, if the ticket had stopped firing, or if its last run ended at least
-        `rerun_after_s` ago: a second outage is looked at again, an alert repeated every few seconds is not. The
-        ticket's status and version stay; a ticket has at most one open run made here.
-        """
-        ...
-
-    async def get(self, tenant: str, ticket_id: str) -> Ticket:
-        """One ticket. NotFound."""
-        ...
-
-    async def list(
-        self, tenant: str, *, status: TicketStatus | None = None, limit: int = 50, cursor: str = ""
-    ) -> Page[Ticket]:
-        """Newest first."""
-        ...
-
-    async def signals(self, tenant: str, ticket_id: str, *, limit: int = 200) -> Sequence[Signal]:
-        """The latest signals of a ticket, oldest first."""
-        ...
-
-    async def history(self, tenant: str, fingerprint: str, *, limit: int = 20) -> Sequence[Ticket]:
-        """Earlier tickets with this fingerprint, newest first."""
-        ...
-
-    async def last_measurement(self, tenant: str, fingerprint: str) -> Measurement | None:
-        """The newest measurement of this fingerprint."""
-        ...
-
-    async def save(self, ticket: Ticket, audit: Sequence[AuditEntry]) -> Ticket:
-        """A person's change, if the version is the stored one, else IllegalMove; `run_id` is moved by signals only."""
-        ...
-
-    async def take(self, tenant: str, ticket_id: str, *, taken_by: str, by: str) -> Ticket:
-        """A person takes it over, or (`taken_by` empty) hands it back; its open run becomes due. Audit entry. NotFound.
-
-        In one transaction: the agent parks before its next effect and goes on when it is handed back.
-        """
-        ...
-
-
 class NoticeStore(Protocol):
     """The outbox. Notices are put there by `RunStore.save`, so that none is lost and none is sent for nothing."""
 
-    async def take(self, limit: int, lock_s: float) -> Sequence[Notice]:
-        """Claim due notices (sending, due again after `lock_s`). One that was sending before is a possible repeat."""
+    async def take(self, slots: Slots, lock_s: float, *, sending: Sequence[Notice] = ()) -> Sequence[Notice]:
+        """Claim due notices (sending, due again after `lock_s`) for the slots that `sending` leaves, urgent ones first.
+
+        One that was sending before is a possible repeat. One index read for each that is taken.
+        """
         ...
 
-    async def mark(self, notice: Notice) -> None:
-        """Store its new status, attempts, due time and last error."""
+    async def mark(self, before: Notice, after: Notice, *, events: Sequence[RunEvent] = ()) -> Sequence[RunEvent]:
+        """Store what became of the claim `before`, as `take` gave it; the lines of its run's timeline with it.
+
+        Returns the lines as stored; they are best effort (DA-8). A conditional write: NotFound, and IllegalMove where
+        the lock ran out and another has taken it since. Then nothing is stored.
+        """
         ...
 
-    async def list(self, tenant: str, *, limit: int = 100) -> Sequence[Notice]:
-        """Newest first."""
+    async def get(self, tenant: str, notice_id: str) -> Notice:
+        """One notice. NotFound."""
         ...
 
-    async def add(self, notices: Sequence[Notice]) -> None:
-        """Put notices there outside a save; one whose id exists is left as it is."""
+    async def list(
+        self,
+        tenant: str,
+        *,
+        status: NoticeStatus | None = None,
+        run_id: str = "",
+        channel: str = "",
+        limit: int = 100,
+        cursor: str = "",
+    ) -> Page[Notice]:
+        """Newest first. A key-range read on the tenant's time index, or its status's; InputError for a bad cursor."""
+        ...
+
+    async def add(self, notices: Sequence[Notice]) -> Sequence[Notice]:
+        """Put notices there outside a save; one whose id exists is left as it is. Returns those that are new."""
+        ...
+
+    async def resend(self, tenant: str, notice_id: str, by: str) -> Notice:
+        """A delivered or dead one is pending again, with all its tries, and an audit entry says so.
+
+        It is a possible repeat where it was delivered or may have been. NotFound, IllegalMove for one on its way.
+        """
         ...
 
 
@@ -369,8 +283,12 @@ class AuditStore(Protocol):
         """In order."""
         ...
 
-    async def verify(self, tenant: str, *, head: str = "") -> AuditCheck:
-        """Read the whole record and check every seal, and that `head` is in it. InputError: that is no head."""
+    async def verify(self, tenant: str, *, heads: Sequence[str] = ()) -> AuditCheck:
+        """Read the whole record and check every seal, and that all `heads` are in it. InputError: one is no head."""
+        ...
+
+    async def heads(self) -> Mapping[str, str]:
+        """Of every tenant the newest entry's number and seal (`N:HASH`), unchecked, for who keeps them elsewhere."""
         ...
 
 
@@ -384,10 +302,23 @@ class Stores:
     control: ControlStore
     tickets: TicketStore
     runbooks: RunbookStore
+    drafts: DraftStore
     connections: ConnectionStore
     credentials: CredentialStore
     keys: KeyStore
+    chat_users: ChatUserStore
+    people: PersonStore
+    sessions: SessionStore
     notices: NoticeStore
+    quarantine: QuarantineStore
+    heartbeats: HeartbeatStore
+    schedules: ScheduleStore
+    silences: SilenceStore
+    escalations: EscalationStore
     audit: AuditStore
+    triage: TriageStore
+    deployments: DeploymentStore
+    conversations: ConversationStore
+    spending: SpendingStore
     housekeeping: Housekeeping
     name: str = field(default="")

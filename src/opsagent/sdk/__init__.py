@@ -13,7 +13,19 @@ from opsagent.domain.approval import Approval
 from opsagent.domain.priority import Priority
 from opsagent.domain.run import Mode, Run, RunStatus
 from opsagent.errors import OpsAgentError
-from opsagent.loop.agent import RunView
+from opsagent.loop.views import RunView
 from opsagent.sdk.client import OpsAgent
+from opsagent.sdk.notifications import NotificationService, Told
 
-__all__ = ["Approval", "Mode", "OpsAgent", "OpsAgentError", "Priority", "Run", "RunStatus", "RunView"]
+__all__ = [
+    "Approval",
+    "Mode",
+    "NotificationService",
+    "OpsAgent",
+    "OpsAgentError",
+    "Priority",
+    "Run",
+    "RunStatus",
+    "RunView",
+    "Told",
+]

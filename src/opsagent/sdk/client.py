@@ -17,7 +17,7 @@ from opsagent.domain.runbook import Runbook
 from opsagent.domain.step import StepStatus
 from opsagent.domain.trigger import Trigger
 from opsagent.errors import ConflictError
-from opsagent.loop.agent import RunView
+from opsagent.loop.views import RunView
 from opsagent.ports.index import Found
 from opsagent.settings import Settings
 

@@ -13,7 +13,13 @@ from opsagent.settings.area import PREFIX, environment_names
 from opsagent.settings.found import Catalogue, Found, is_secret, kinds, unknown
 
 CONFIG_VARIABLE = PREFIX + "CONFIG"
-WEBHOOK_SECRET = PREFIX + "WEBHOOK_SECRET_"  # OPSAGENT_WEBHOOK_SECRET_ALERTMANAGER=...
+# Settings that are families of variables: OPSAGENT_WEBHOOK_SECRET_ALERTMANAGER=..., OPSAGENT_LOGIN_SHOPDB_PASSWORD=...
+FAMILIES = {
+    "webhook_secrets": PREFIX + "WEBHOOK_SECRET_",
+    "logins": PREFIX + "LOGIN_",
+    "apprise_urls": PREFIX + "APPRISE_URL_",
+}
+MEMBER = {"webhook_secrets": "<SOURCE>", "logins": "<NAME>_<FIELD>", "apprise_urls": "<NAME>"}
 # Kubernetes puts variables like OPSAGENT_PORT=tcp://10.0.0.1:80 into each pod beside a Service called opsagent.
 _SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_[0-9]+_(TCP|UDP|SCTP)(_[A-Z]+)?$")
 _LINK_VALUE = re.compile(r"^(tcp|udp|sctp)://")
@@ -31,33 +37,34 @@ def from_environment(catalogue: Catalogue, environ: Mapping[str, str]) -> dict[s
         known.update(names)
         for variable in names:
             if mine.get(variable, "") and name not in found:
-                found[name] = Found(_value(field, variable, mine[variable]), variable)
-    secrets = dict(_webhook_secrets(mine))
-    if secrets:
-        found["webhook_secrets"] = Found(secrets, f"{WEBHOOK_SECRET}...")
-    known.update(variable for variable in mine if variable.startswith(WEBHOOK_SECRET))
+                found[name] = Found(_value(name, field, variable, mine[variable]), variable)
+    for name, start in FAMILIES.items():
+        secrets = dict(_family(mine, start))
+        if secrets:
+            found[name] = Found(secrets, f"{start}...")
+        known.update(variable for variable in mine if variable.startswith(start))
     for variable in sorted(mine):
         if variable.startswith(PREFIX) and variable not in known:
             raise unknown(variable, sorted(known), "environment variable")
     return found
 
 
-def _webhook_secrets(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _family(environ: Mapping[str, str], start: str) -> Iterator[tuple[str, str]]:
     for variable, text in environ.items():
-        source = variable.removeprefix(WEBHOOK_SECRET)
-        if source != variable and source and text:
-            is_file = source.endswith("_FILE")
-            yield source.removesuffix("_FILE").lower(), _secret_file(variable, text) if is_file else text
+        name = variable.removeprefix(start)
+        if name != variable and name and text:
+            is_file = name.endswith("_FILE")
+            yield name.removesuffix("_FILE").lower(), _secret_file(variable, text) if is_file else text
 
 
-def _value(field: FieldInfo, variable: str, text: str) -> object:
+def _value(name: str, field: FieldInfo, variable: str, text: str) -> object:
     if variable.endswith("_FILE") and is_secret(field):
         return _secret_file(variable, text)
     if tuple in {getattr(kind, "__origin__", None) for kind in kinds(field)}:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if Mapping in {getattr(kind, "__origin__", None) for kind in kinds(field)}:
         raise ConfigurationError(
-            f"{variable} cannot hold all of them.", fix=f"Use one variable for each source: {WEBHOOK_SECRET}<SOURCE>."
+            f"{variable} cannot hold all of them.", fix=f"Use one variable for each: {FAMILIES[name]}{MEMBER[name]}."
         )
     return text
 

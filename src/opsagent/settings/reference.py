@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from opsagent.settings.area import PREFIX, Area, environment_names, extra
-from opsagent.settings.environment import CONFIG_VARIABLE, WEBHOOK_SECRET
+from opsagent.settings.environment import CONFIG_VARIABLE, FAMILIES, MEMBER
 from opsagent.settings.found import is_secret
 from opsagent.settings.settings import Settings
 
@@ -32,6 +32,11 @@ A value that is wrong, or a name that does not exist, stops the start and says w
 write instead. An empty environment variable counts as not set. Every secret can also be read from a file: add `_FILE`
 to its variable (`CREDENTIAL_ENCRYPTION_KEY_FILE=/run/secrets/key`). Lists in the environment are separated by commas.
 """
+_MEMBERS = {
+    "webhook_secrets": '{alertmanager: "..."}',
+    "logins": '{shopdb_username: "...", shopdb_password: "..."}',
+    "apprise_urls": '{phone: "..."}',
+}
 _KINDS: Mapping[object, str] = {
     str: "text",
     int: "whole number",
@@ -76,7 +81,12 @@ def example_environment() -> str:
     for area, fields in _by_area():
         lines.append(f"# --- {area} ---")
         for name, field in fields:
-            variable = _variables(name, field)[-1].replace("<SOURCE>", "ALERTMANAGER")
+            variable = (
+                _variables(name, field)[-1]
+                .replace("<SOURCE>", "ALERTMANAGER")
+                .replace("<NAME>_<FIELD>", "X_TOKEN")
+                .replace("<NAME>", "PHONE")
+            )
             lines += [f"# {field.description}", f"#{variable}={_plain(field)}"]
         lines.append("")
     return "\n".join(lines)
@@ -93,7 +103,7 @@ def _about(area: str) -> str:
 
 
 def _variables(name: str, field: FieldInfo) -> tuple[str, ...]:
-    return (f"{WEBHOOK_SECRET}<SOURCE>",) if name == "webhook_secrets" else environment_names(name, field)
+    return (f"{FAMILIES[name]}{MEMBER[name]}",) if name in FAMILIES else environment_names(name, field)
 
 
 def _kind(field: FieldInfo) -> str:
@@ -125,6 +135,8 @@ def _plain(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=False)
     if isinstance(value, SecretStr) or value in (None, (), {}):
         return ""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -132,8 +144,8 @@ def _plain(field: FieldInfo) -> str:
 
 def _literal(name: str, field: FieldInfo) -> str:
     """The default as YAML; where there is none, something of the right shape."""
-    if name == "webhook_secrets":
-        return '{alertmanager: "..."}'
+    if name in FAMILIES:
+        return _MEMBERS[name]
     value = field.get_default(call_default_factory=False)
     if isinstance(value, SecretStr):
         return '"..."'

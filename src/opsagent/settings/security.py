@@ -42,14 +42,43 @@ class SecuritySettings(Area):
         None, "Folder below which secrets are mounted as files (Kubernetes, Docker); credentials name folders in it."
     )
     slack_signing_secret: Secret = setting(_NONE, "Signing secret of the Slack app.", alias="SLACK_SIGNING_SECRET")
-    jira_webhook_secret: Secret = setting(_NONE, "Secret of the Jira automation rule.", alias="JIRA_WEBHOOK_SECRET")
+    jira_webhook_secret: Secret = setting(
+        _NONE,
+        "Secret of the Jira automation rule or webhook; without it neither is taken in.",
+        alias="JIRA_WEBHOOK_SECRET",
+    )
     webhook_secrets: Mapping[str, Secret] = setting(
-        dict, "Bearer secret of each monitoring source, by its name (alertmanager, prometheus).", shown="none"
+        dict,
+        "Secret of each monitoring source, by its name: what signs its deliveries, or its bearer token.",
+        shown="none",
     )
     callback_secret: Secret = setting(
         _NONE, "Key that signs the callbacks we send (HMAC-SHA256). Without it they go out unsigned."
     )
-    rate_limit_per_minute: int = setting(600, "Requests one API key may make in one minute.", ge=1, le=1_000_000)
+    audit_heads_dir: Path | None = setting(
+        None,
+        "Folder the heads of the audit record are carried to, best one that this machine can only append to.",
+        shown="audit-heads in the data folder",
+    )
+    audit_heads_url: str = setting(
+        "",
+        "Where each new head of the audit record is posted as well (signed like callbacks).",
+        pattern=r"^(https?://\S+)?$",
+        shown="none",
+    )
+    audit_heads_seconds: float = setting(
+        300.0, "How often the heads of the audit record are carried out.", ge=1, le=86400
+    )
+    rate_limit_per_minute: int = setting(
+        600, "Requests one API key, or one address without one, may make in one minute.", ge=1, le=1_000_000
+    )
+    delivery_rate_limit_per_minute: int = setting(
+        60_000,
+        "Deliveries one source (Slack, Jira, a monitoring system) may make to one tenant in one minute, with its proof"
+        " or a key; those without either count against the address they come from.",
+        ge=1,
+        le=1_000_000,
+    )
     body_limit_bytes: int = setting(4 * 1024**2, "Largest request body taken.", ge=1024, le=256 * 1024**2)
     allow_private_callbacks: bool = flag(
         "Let callbacks go to loopback and private addresses. Cloud metadata addresses stay refused.", on=False

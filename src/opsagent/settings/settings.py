@@ -13,10 +13,19 @@ from opsagent.settings.area import Area
 from opsagent.settings.execution import ExecutionSettings
 from opsagent.settings.found import Catalogue
 from opsagent.settings.intake import IntakeSettings
+from opsagent.settings.jira import JiraSettings
+from opsagent.settings.keepers import KeeperSettings
+from opsagent.settings.knowledge import KnowledgeSettings
 from opsagent.settings.logs import LogSettings
+from opsagent.settings.models import ModelSettings
+from opsagent.settings.notify import NotifySettings
+from opsagent.settings.oidc import OidcSettings
+from opsagent.settings.people import PeopleSettings
 from opsagent.settings.policy import PolicySettings
 from opsagent.settings.security import SecuritySettings
 from opsagent.settings.server import ServerSettings
+from opsagent.settings.sessions import SessionSettings
+from opsagent.settings.slack import SlackSettings
 from opsagent.settings.sources import gather, refusal
 from opsagent.settings.worker import WorkerSettings
 
@@ -29,7 +38,16 @@ class Settings(Area):
     execution: ExecutionSettings = Field(default_factory=ExecutionSettings)
     policy: PolicySettings = Field(default_factory=PolicySettings)
     security: SecuritySettings = Field(default_factory=SecuritySettings)
+    sessions: SessionSettings = Field(default_factory=SessionSettings)
+    oidc: OidcSettings = Field(default_factory=OidcSettings)
+    keepers: KeeperSettings = Field(default_factory=KeeperSettings)
+    people: PeopleSettings = Field(default_factory=PeopleSettings)
+    notify: NotifySettings = Field(default_factory=NotifySettings)
+    slack: SlackSettings = Field(default_factory=SlackSettings)
     intake: IntakeSettings = Field(default_factory=IntakeSettings)
+    jira: JiraSettings = Field(default_factory=JiraSettings)
+    knowledge: KnowledgeSettings = Field(default_factory=KnowledgeSettings)
+    models: ModelSettings = Field(default_factory=ModelSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
 
     @classmethod

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, replace
 
 from opsagent.domain.approval import Approval
-from opsagent.domain.command import digest
+from opsagent.domain.command import RESTORE, Command, digest
 from opsagent.domain.connection import Connection
 from opsagent.domain.run import Run
 from opsagent.domain.step import Step, StepStatus
@@ -44,15 +44,22 @@ class Ask:
             title=title,
             task=run.task,
             runbook_id=run.runbook_id,
-            undo=step.command.undo,
+            undo=_taken_back_by(step.command),
+            undo_manifest=step.verdict.undo,
             reason=step.verdict.reason,
             persons=step.verdict.persons,
             four_eyes=step.verdict.four_eyes,
-            started_by=run.requested_by,
+            started_by=run.started_by,
             likeness=_likeness(run, step),
         )
         waiting = step if step.status is StepStatus.AWAITING_APPROVAL else step.move(StepStatus.AWAITING_APPROVAL, now)
         return replace(waiting, approval_id=approval.id), approval
+
+
+def _taken_back_by(command: Command) -> str:
+    """Its undo as people read it: with the paths it would write over."""
+    restores = command.undo == RESTORE and command.keeps
+    return f"{command.undo}: {', '.join(command.keeps)}" if restores else command.undo
 
 
 def _likeness(run: Run, step: Step) -> str:

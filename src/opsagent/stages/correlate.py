@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from opsagent.domain.correlation import Correlation
 from opsagent.domain.run import Node, Run, Source
 from opsagent.domain.ticket import Signal, Ticket
 from opsagent.ports.clock import Clock, Ids
-from opsagent.ports.stores import Arrival, Joined, TicketStore
+from opsagent.ports.tickets import Arrival, Joined, TicketStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correlate:
-    """One problem, one ticket, one run: identity is (tenant, fingerprint) among the open tickets."""
+    """One problem, one ticket, one run: of the same (tenant, fingerprint), or of a group that `rules` make."""
 
     tickets: TicketStore
     clock: Clock
     ids: Ids
+    rules: Correlation = field(default_factory=Correlation)
 
-    async def __call__(self, signals: Sequence[Signal]) -> Sequence[Joined]:
-        """What became of each signal, in order; all stored when this returns."""
+    async def __call__(self, signals: Sequence[Signal], *, silenced: Sequence[str] = ()) -> Sequence[Joined]:
+        """What became of each signal, in order; all stored when this returns. `silenced`: words for each, or none."""
         if not signals:
             return ()
-        return await self.tickets.receive([self._arrival(signal) for signal in signals])
+        words = silenced or [""] * len(signals)
+        return await self.tickets.receive([self._arrival(*one) for one in zip(signals, words, strict=True)])
 
-    def _arrival(self, signal: Signal) -> Arrival:
+    def _arrival(self, signal: Signal, silenced: str) -> Arrival:
         now = self.clock.now()
         run_id, ticket_id = self.ids.uuid(), self.ids.uuid()
         title = signal.title or signal.name
@@ -62,4 +65,13 @@ class Correlate:
             trigger={"source": signal.source, "ticketId": ticket_id},
             due_at=now,
         )
-        return Arrival(signal=signal, ticket=ticket, run=run)
+        storm = self.rules.storm
+        return Arrival(
+            signal=signal,
+            ticket=ticket,
+            run=run,
+            grouping=self.rules.grouping(signal),
+            storm=(storm, storm.grouping(signal)) if storm else None,
+            damping=self.rules.damping,
+            silenced=silenced,
+        )

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from opsagent.domain.connection import Connection
-from opsagent.domain.expectation import meets
+from opsagent.domain.expectation import met
 from opsagent.domain.manifest import Manifest, Proof
 from opsagent.domain.outcome import Outcome
 from opsagent.domain.step import Step, StepStatus
 from opsagent.errors import ConfigurationError, ExecutionError, Forbidden, NotFound
 from opsagent.ports.clock import Clock
-from opsagent.ports.executor import Executor, Kept, Order, Trace
+from opsagent.ports.executor import Executor, Kept, Order, Trace, Traced
 from opsagent.ports.secrets import Secrets
 
 
@@ -29,8 +29,21 @@ class Execute:
         return await self._executor(step).run(await self.order(step, connection, stdin=stdin, exactly=True))
 
     async def trace(self, step: Step, connection: Connection, *, patience_s: float = 0.0) -> Trace:
-        """What became of an interrupted attempt; one that still runs properly may go on for `patience_s` seconds."""
-        return await self._executor(step).trace(await self.order(step, connection, patience_s=patience_s))
+        """What became of an interrupted attempt; one that still runs properly may go on for `patience_s` seconds.
+
+        Where start tokens lie at the target, a target that has moved since the claim is not asked, and one that is
+        opened by another value of its credential is not believed when it knows of nothing: it may look elsewhere.
+        """
+        executor = self._executor(step)
+        there = executor.tokens_at_target and not step.is_read
+        if there and step.claimed_place and step.claimed_place != connection.place:
+            return Trace(traced=Traced.UNKNOWN, outcome=_nobody_knows(f"{connection.name} leads elsewhere since then"))
+        order = await self.order(step, connection, patience_s=patience_s)
+        trace = await executor.trace(order)
+        other = order.login is not None and order.login.version != step.command.credential_version
+        if there and other and trace.traced is Traced.NEVER_STARTED:
+            return Trace(traced=Traced.UNKNOWN, outcome=_nobody_knows(f"{step.command.credential} has another value"))
+        return trace
 
     async def keep(self, step: Step, connection: Connection, path: str) -> Kept:
         """What a path holds before the step changes it. ExecutionError."""
@@ -54,7 +67,7 @@ class Execute:
     def concluded(self, step: Step, outcome: Outcome) -> tuple[Step, str]:
         """The step with its outcome, succeeded or failed by its expectation, and the reason in words."""
         now = self.clock.now()
-        ok, reason = meets(step.expect, outcome)
+        ok, reason = met(replace(step, outcome=outcome))
         if outcome.timed_out or outcome.cancelled:
             ok, reason = False, "it ran out of time" if outcome.timed_out else "it was stopped"
         changed = False if step.is_read else outcome.changed
@@ -112,3 +125,7 @@ class Execute:
                 fix=f"Use one of: {', '.join(sorted(self.executors))}.",
             )
         return executor
+
+
+def _nobody_knows(why: str) -> Outcome:
+    return Outcome(exit_code=None, known=False, note=f"What became of it cannot be looked up: {why}.")

@@ -33,15 +33,16 @@ class FindRunbook:
         """Never raises for want of a runbook: that is an answer, in `why`."""
         if run.runbook_id:
             return await self._named(run)
-        everything = await self.runbooks.list(run.tenant)
+        revision = await self.runbooks.revision(run.tenant)
+        everything = [one for one in await self.runbooks.list(run.tenant) if one.enabled]
         if ticket is not None:
             match = _by_alert(everything, ticket)
             if match is not None:
                 return match
         if not everything:
-            return Match(runbook=None, candidates=(), why="no runbook is stored")
+            return Match(runbook=None, candidates=(), why="no runbook is stored, or all are disabled")
         query = ticket.name if ticket else run.task
-        await self.index.refresh(run.tenant, await self.runbooks.revision(run.tenant), everything)
+        await self.index.refresh(run.tenant, revision, everything)
         found = await self.index.search(run.tenant, query)
         by_id = {runbook.id: runbook for runbook in everything}
         hits = [hit for hit in found.hits if hit.id in by_id]
@@ -57,6 +58,8 @@ class FindRunbook:
             runbook = await self.runbooks.get(run.tenant, run.runbook_id)
         except NotFound:
             return Match(runbook=None, candidates=(), why=f"runbook {run.runbook_id} is gone")
+        if not runbook.enabled:
+            return Match(runbook=None, candidates=(), why=f"{runbook.id} was named, and it is disabled")
         if not runbook.executable:
             return Match(
                 runbook=None, candidates=(runbook,), why=f"{runbook.id} has no front matter: it is shown, not executed"

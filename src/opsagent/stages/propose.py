@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opsagent.domain.command import BoundValue, Command
+from opsagent.domain.command import RESTORE, BoundValue, Command, OutsideSpan
 from opsagent.domain.connection import Connection
 from opsagent.domain.languages import render
 from opsagent.domain.placeholders import names
-from opsagent.domain.render import Values, render_plain
+from opsagent.domain.render import Rendered, Values, render_plain
 from opsagent.domain.run import Run
 from opsagent.domain.runbook import Check, Expect, Phase, RunbookStep
 from opsagent.domain.step import Step
 from opsagent.ports.clock import Clock
 
-RESTORE = "restore what was saved before"
-
 
 def executor_of(language: str, connection: Connection) -> str:
     """What carries out a command of that language on that target; the language itself where the target has another."""
     return connection.executor if connection.language == language else language
+
+
+def _outside(rendered: Rendered, author: str) -> tuple[OutsideSpan, ...]:
+    """Which stretches came from outside: the values, and all of it where a model wrote it."""
+    return (OutsideSpan(0, len(rendered.text), author),) if author else rendered.outside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +57,10 @@ class Propose:
             credential=connection.credential,
             undo=undo,
             keeps=tuple(render_plain(path, values) for path in template.save),
-            outside=rendered.outside,
+            outside=_outside(rendered, template.author),
             bound=tuple(dict.fromkeys(bound)),
             rows=template.rows,
+            author=template.author,
         )
         return self._step(
             run,
@@ -68,6 +72,7 @@ class Propose:
             expect=template.expect,
             retries=template.retries,
             probe=probing.text if probing else "",
+            probe_expect=template.probe_expect,
         )
 
     def check(
@@ -109,8 +114,12 @@ class Propose:
         why: str = "",
         bound: tuple[BoundValue, ...] = (),
         timeout_s: float = 30.0,
+        author: str = "",
     ) -> Step:
-        """A step whose text is already final: an undo, a save, a probe. `bound` are the values of its holes."""
+        """A step whose text is already final: an undo, a save, a probe.
+
+        `bound` are the values of its holes; a model's words (`author`) stay marked as such.
+        """
         command = Command(
             executor=connection.executor,
             text=text,
@@ -121,6 +130,8 @@ class Propose:
             connection_version=connection.version,
             reach=connection.reach,
             credential=connection.credential,
+            outside=_outside(Rendered(text), author),
+            author=author,
         )
         return self._step(run, steps, name=name, phase=phase, command=command, undo_of=undo_of, why=why)
 
@@ -136,6 +147,7 @@ class Propose:
         expect: Expect | None = None,
         retries: int = 0,
         probe: str = "",
+        probe_expect: Expect | None = None,
         undo_of: str = "",
     ) -> Step:
         now = self.clock.now()
@@ -152,6 +164,7 @@ class Propose:
             expect=expect or Expect(),
             retries=retries,
             probe=probe,
+            probe_expect=probe_expect,
             undo_of=undo_of,
             created_at=now,
             updated_at=now,

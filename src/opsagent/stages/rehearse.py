@@ -10,6 +10,7 @@ from opsagent.domain.command import Command
 from opsagent.domain.connection import Connection
 from opsagent.domain.expectation import describe
 from opsagent.domain.manifest import Verdict
+from opsagent.domain.rehearsed import Rehearsed
 from opsagent.domain.render import Values
 from opsagent.domain.run import Run, Source
 from opsagent.domain.runbook import Check, Phase, Runbook, RunbookStep
@@ -31,21 +32,6 @@ class Proposing(Protocol):
 
 Judging = Callable[[Command, Connection], Awaitable[Verdict]]
 Target = Callable[[str], Awaitable[Connection]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rehearsed:
-    """One step, measure or guard: as it would run, or why it cannot be told yet (`problem`, then no verdict)."""
-
-    name: str
-    phase: str
-    command: str
-    target: str
-    when: str = ""
-    undo: str = ""
-    saves: tuple[str, ...] = ()
-    verdict: Verdict | None = None
-    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from opsagent.domain.restoring import restoring
 from opsagent.domain.step import Saved, Step, StepStatus
 
 _TAKEN_BACK = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.HAPPENED})
@@ -34,10 +34,7 @@ def unresolved(steps: Sequence[Step]) -> tuple[Step, ...]:
 
 
 def reversals(step: Step, steps: Sequence[Step], *, restore: bool) -> tuple[Reversal, ...]:
-    """The commands that still have to run to take this step back; none where the step declares no undo.
-
-    A saved file is written in place, so that its owner stays, and gets its mode back; one that was absent is removed.
-    """
+    """The commands that still have to run to take this step back; none where the step declares no undo."""
     if not step.command.undo:
         return ()
     wanted = [Reversal(step=step, text=step.command.undo)]
@@ -48,8 +45,4 @@ def reversals(step: Step, steps: Sequence[Step], *, restore: bool) -> tuple[Reve
 
 
 def _restoring(step: Step, path: str, saved: Saved) -> Reversal:
-    quoted = shlex.quote(path)
-    if not saved.artifact:
-        return Reversal(step=step, text=f"rm -f -- {quoted}", path=path)
-    text = f"cat > {quoted} && chmod {saved.mode:04o} -- {quoted}"
-    return Reversal(step=step, text=text, path=path, artifact=saved.artifact)
+    return Reversal(step=step, text=restoring(path, saved, step_id=step.id), path=path, artifact=saved.artifact)

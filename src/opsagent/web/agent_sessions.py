@@ -51,7 +51,7 @@ class Execution(Body):
 
 
 class Decision(Body):
-    """A person's answer. With `digest`, it holds only for exactly the effect that was shown."""
+    """A person's answer. With `digest`, it holds only for exactly the effect that was shown; send it always."""
 
     approve: bool
     notes: LongText = ""
@@ -91,25 +91,7 @@ async def execute(request: Request, principal: Operator) -> Response:
 @router.get("/pending-approvals", summary="What waits for a person", responses={200: {"model": wire.PendingJson}})
 async def pending_approvals(request: Request, principal: Reader) -> Response:
     """Open questions with the exact command and what it would do; and steps whose end nobody knows."""
-    agent = deps_of(request).agent
-    look = principal.may(Permission.LOOK)
-    asked = await agent.stores.approvals.pending(principal.tenant)
-    steps: dict[str, Step] = {}
-    for run_id in dict.fromkeys(approval.run_id for approval in asked):
-        steps.update((step.id, step) for step in await agent.stores.journal.steps(principal.tenant, run_id))
-    approvals = [
-        approval_json(approval, steps.get(approval.step_id), await agent.alike(approval)) for approval in asked
-    ]
-    unknown: list[wire.UnknownStepJson] = []
-    parked = await agent.stores.runs.list(principal.tenant, status=RunStatus.AWAITING_APPROVAL, limit=_MAX_PARKED)
-    for run in reversed(parked.items):
-        unknown.extend(
-            unknown_step_json(run, step, look=look)
-            for step in await agent.stores.journal.steps(principal.tenant, run.id)
-            if step.status is StepStatus.UNKNOWN
-        )
-    answer: wire.PendingJson = {"approvals": approvals, "unknownSteps": unknown}
-    return as_json(answer)
+    return as_json(await pending(deps_of(request).agent, principal))
 
 
 @router.get("/{session_id}", summary="One session, step by step", responses={200: {"model": wire.SessionJson}})
@@ -127,7 +109,10 @@ async def get_session(request: Request, principal: Reader, session_id: SessionId
 async def approve_step(
     request: Request, principal: Approver, session_id: SessionId, step_number: StepNumber
 ) -> Response:
-    """A person's answer to the newest question of a step. The same answer again changes nothing."""
+    """A person's answer to the newest question of a step. The same answer again changes nothing.
+
+    A yes needs the question's `digest` once the step was asked about before: the effect has changed since.
+    """
     body = await read_json(request, Decision)
     approval = await deps_of(request).agent.decide_step(
         principal, session_id, step_number, grant=body.approve, notes=body.notes, digest=body.digest
@@ -160,3 +145,24 @@ async def session(agent: Agent, principal: Principal, run_id: str) -> wire.Sessi
         except NotFound:
             title = view.run.runbook_id
     return session_json(view, title, look=principal.may(Permission.LOOK))
+
+
+async def pending(agent: Agent, principal: Principal) -> wire.PendingJson:
+    """Every open question, and every step whose end nobody knows."""
+    look = principal.may(Permission.LOOK)
+    asked = await agent.stores.approvals.pending(principal.tenant)
+    steps: dict[str, Step] = {}
+    for run_id in dict.fromkeys(approval.run_id for approval in asked):
+        steps.update((step.id, step) for step in await agent.stores.journal.steps(principal.tenant, run_id))
+    approvals = [
+        approval_json(approval, steps.get(approval.step_id), await agent.alike(approval)) for approval in asked
+    ]
+    unknown: list[wire.UnknownStepJson] = []
+    parked = await agent.stores.runs.list(principal.tenant, status=RunStatus.AWAITING_APPROVAL, limit=_MAX_PARKED)
+    for run in reversed(parked.items):
+        unknown.extend(
+            unknown_step_json(run, step, look=look)
+            for step in await agent.stores.journal.steps(principal.tenant, run.id)
+            if step.status is StepStatus.UNKNOWN
+        )
+    return {"approvals": approvals, "unknownSteps": unknown}

@@ -16,8 +16,9 @@ from opsagent.errors import OpsAgentError, Unauthenticated
 from opsagent.web.agent_sessions import session
 from opsagent.web.auth import KEY_PREFIX, keyring_of, presented_key, require
 from opsagent.web.deps import deps_of
+from opsagent.web.doorman import doorman_of, session_of
 from opsagent.web.live import SEND_TIMEOUT_S, changes, streams_of
-from opsagent.web.views import event_json
+from opsagent.web.views import event_json, thinking_json
 
 router = APIRouter()
 PROTOCOL = "opsagent"
@@ -35,17 +36,29 @@ class Gate:
         self.permission = permission
 
     async def __call__(self, connection: HTTPConnection) -> str:
-        """The key that came with the opening request, checked, or empty. Unauthenticated, Forbidden."""
+        """The key that came with the opening request, or empty: a session, or a key in the first message.
+
+        Both are checked if they are there. Unauthenticated, Forbidden.
+        """
         secret = presented_key(connection) or next(
             (one for one in connection.scope.get("subprotocols", ()) if one.startswith(KEY_PREFIX)), ""
         )
-        if secret:
-            await self.principal(connection, secret)
+        if secret or doorman_of(connection).session_id(connection):
+            await self._known(connection, secret)
         return secret
 
     async def principal(self, connection: HTTPConnection, secret: str) -> Principal:
-        """Who holds the key. Unauthenticated, Forbidden."""
-        return require(await keyring_of(connection).principal(secret), self.permission)
+        """Who holds the key, or without one, whose session it is. Unauthenticated, Forbidden."""
+        found = await self._known(connection, secret)
+        if found is None:
+            raise Unauthenticated("This session is over.", fix="Sign in again.")
+        return found
+
+    async def _known(self, connection: HTTPConnection, secret: str) -> Principal | None:
+        if secret:
+            return require(await keyring_of(connection).principal(secret), self.permission)
+        signed_in = await doorman_of(connection).signed_in(connection)
+        return require(signed_in.principal, self.permission) if signed_in else None
 
 
 GATE = Gate(Permission.READ)
@@ -59,7 +72,7 @@ async def approvals(
     with streams_of(socket).place():
         await socket.accept(PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", ()) else None)
         try:
-            if not secret:
+            if not secret and session_of(socket) is None:
                 secret = await _first_message(socket)
                 await GATE.principal(socket, secret)
             sender = asyncio.create_task(_serve(socket, session_id, secret))
@@ -83,7 +96,7 @@ async def _serve(socket: WebSocket, run_id: str, secret: str) -> None:
     async with aclosing(
         changes(deps, streams_of(socket), (await GATE.principal(socket, secret)).tenant, run_id)
     ) as hints:
-        async for _ in hints:
+        async for passing in hints:
             principal = await GATE.principal(socket, secret)  # a revoked key hears nothing more
             look = principal.may(Permission.LOOK)
             state = await session(deps.agent, principal, run_id)
@@ -94,6 +107,8 @@ async def _serve(socket: WebSocket, run_id: str, secret: str) -> None:
                 for event in events if shown else ():
                     await _send(socket, {"type": "event", "event": event_json(event, look=look)})
                 after = events[-1].sequence
+            if passing is not None and look and shown:
+                await _send(socket, {"type": "thinking", "thinking": thinking_json(passing)})
             packed = orjson.dumps(state)
             if packed != shown:
                 await _send(socket, {"type": "change" if shown else "snapshot", "session": state})

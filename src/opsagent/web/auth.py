@@ -1,18 +1,18 @@
-"""Who is asking: keys by their hash, and the one permission each route declares."""
+"""Who is asking, by a key or in a session, and the one permission each route declares."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from opsagent.domain.identity import ApiKey, Permission, Principal, PrincipalKind
+from opsagent.domain.identity import Permission, Principal, PrincipalKind, sha256
 from opsagent.errors import Forbidden, Unauthenticated
 from opsagent.ports.catalogue import KeyStore
 from opsagent.ports.clock import Clock
+from opsagent.web.doorman import doorman_of
 
 KEY_PREFIX = "opsa_"
 MAX_KEY_CHARS = 200
@@ -46,7 +46,7 @@ class Keyring:
         if key is None or key.revoked_at is not None:
             self._cache.pop(hashed, None)
             raise Unauthenticated("This is no key that works here.", fix=_FIX)
-        principal = principal_of(key)
+        principal = key.principal()
         if generation == self._generation:  # a revoke while we looked makes what we read too old to remember
             self._cache[hashed] = (principal, key.id, self._clock.monotonic() + self._ttl_s)
             self._cache.move_to_end(hashed)
@@ -64,16 +64,6 @@ class Keyring:
         self._generation += 1
         for hashed in [hashed for hashed, (_, known, _) in self._cache.items() if known == key_id]:
             del self._cache[hashed]
-
-
-def sha256(secret: str) -> str:
-    """How a key is kept. Keys are 256 random bits, so a plain hash is enough; nothing to guess from."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def principal_of(key: ApiKey) -> Principal:
-    """Who acts when this key is used; the id is readable on timelines and in the audit record."""
-    return Principal(id=f"{key.kind.value}:{key.name}/{key.id[:8]}", tenant=key.tenant, role=key.role, kind=key.kind)
 
 
 def presented_key(connection: HTTPConnection) -> str:
@@ -108,6 +98,17 @@ def require(principal: Principal, permission: Permission) -> Principal:
     )
 
 
+async def asking(connection: HTTPConnection) -> Principal:
+    """Who asks, by the key in the headers, else by the session in the cookie. Unauthenticated, Forbidden."""
+    secret = presented_key(connection)
+    if secret:
+        return await keyring_of(connection).principal(secret)
+    signed_in = await doorman_of(connection).signed_in(connection)
+    if signed_in is None:
+        raise Unauthenticated("This needs a key, and none came with the request.", fix=_FIX)
+    return signed_in.principal
+
+
 class Needs:
     """A route's one permission; resolves to the caller. Unauthenticated, Forbidden."""
 
@@ -116,10 +117,7 @@ class Needs:
 
     async def __call__(self, connection: HTTPConnection) -> Principal:
         """Who asks, if they may."""
-        secret = presented_key(connection)
-        if not secret:
-            raise Unauthenticated("This needs a key, and none came with the request.", fix=_FIX)
-        return require(await keyring_of(connection).principal(secret), self.permission)
+        return require(await asking(connection), self.permission)
 
 
 Poster = Annotated[Principal, Depends(Needs(Permission.POST_SIGNAL))]

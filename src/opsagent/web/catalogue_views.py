@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from opsagent.domain.chat_user import ChatUser
 from opsagent.domain.connection import Connection
 from opsagent.domain.credential import Credential
+from opsagent.domain.ending import Feedback
 from opsagent.domain.freeze import Freeze
 from opsagent.domain.identity import ApiKey
 from opsagent.domain.page import Page
-from opsagent.domain.runbook import Runbook
-from opsagent.domain.ticket import Signal, SignalStatus, Ticket
-from opsagent.ports.index import Found
-from opsagent.ports.stores import Joined
+from opsagent.domain.ticket import Member, Signal, SignalStatus, Ticket
 from opsagent.ports.target import Tested
+from opsagent.ports.tickets import Joined
 from opsagent.web import catalogue_wire as wire
 from opsagent.web.views import assessment_json, iso, iso_or_none
 
@@ -37,12 +37,60 @@ def ticket_json(ticket: Ticket) -> wire.TicketJson:
         "annotations": dict(ticket.annotations),
         "firing": ticket.firing,
         "signals": ticket.signals,
+        "service": ticket.service,
+        "grouping": ticket.grouping,
+        "members": ticket.members,
+        "membersFiring": ticket.members_firing,
+        "recurrences": ticket.recurrences,
+        "flappingUntil": iso_or_none(ticket.flapping_until),
         "assessment": assessment_json(ticket.assessment) if ticket.assessment else None,
         "takenBy": ticket.taken_by,
-        "reason": ticket.reason,
+        "silenced": ticket.silenced,
+        "reason": ticket.reason or ticket.silenced,
         "createdAt": iso(ticket.created_at),
         "updatedAt": iso(ticket.updated_at),
         "closedAt": iso_or_none(ticket.closed_at),
+    }
+
+
+def ticket_detail(
+    ticket: Ticket, alerts: Sequence[Member], signals: Sequence[Signal], said: Feedback | None
+) -> wire.TicketDetail:
+    """One problem with everything known about it."""
+    return {
+        **ticket_json(ticket),
+        "alerts": [member_json(one) for one in alerts],
+        "feedback": feedback_json(said) if said else None,
+        "latestSignals": [signal_json(signal) for signal in signals],
+    }
+
+
+def member_json(member: Member) -> wire.MemberJson:
+    """One alert of a ticket."""
+    return {
+        "fingerprint": member.fingerprint,
+        "name": member.name,
+        "title": member.title,
+        "firing": member.firing,
+        "priority": member.priority.value,
+        "environment": member.environment,
+        "service": member.service,
+        "labels": dict(member.labels),
+        "signals": member.signals,
+        "changes": len(member.changes),
+        "firstAt": iso_or_none(member.first_at),
+        "lastAt": iso_or_none(member.last_at),
+    }
+
+
+def feedback_json(said: Feedback) -> wire.FeedbackJson:
+    """A person's word."""
+    return {
+        "ticketId": said.ticket_id,
+        "verdict": "real" if said.real else "noise",
+        "note": said.note,
+        "by": said.by,
+        "at": iso(said.at),
     }
 
 
@@ -88,72 +136,10 @@ def joined_json(joined: Joined, signal: Signal) -> wire.JoinedJson:
     stored = firing or joined.created or joined.duplicate or joined.reopened or not joined.ticket.firing
     return {
         "ticketId": joined.ticket.id if stored else None,
-        "runId": joined.ticket.run_id if stored else None,
+        "runId": (joined.ticket.run_id or None) if stored else None,
         "created": joined.created,
         "duplicate": joined.duplicate,
         "reopened": joined.reopened,
-    }
-
-
-def runbook_json(runbook: Runbook) -> wire.RunbookJson:
-    """A runbook without its text."""
-    return {
-        "runbookId": runbook.id,
-        "title": runbook.title,
-        "position": runbook.position,
-        "revision": runbook.revision,
-        "version": runbook.version,
-        "executable": runbook.executable,
-        "alerts": list(runbook.alerts),
-        "aliases": list(runbook.aliases),
-        "labels": dict(runbook.labels),
-        "severity": runbook.severity,
-        "connection": runbook.connection,
-        "owner": runbook.owner,
-        "summary": runbook.summary,
-        "steps": len(runbook.steps),
-        "updatedAt": iso_or_none(runbook.updated_at),
-    }
-
-
-def runbook_detail(runbook: Runbook) -> wire.RunbookDetail:
-    """A runbook with its text, its parameters and its steps."""
-    return {
-        **runbook_json(runbook),
-        "source": runbook.source,
-        "path": runbook.path,
-        "parameters": [
-            {
-                "name": one.name,
-                "pattern": one.pattern,
-                "source": one.source,
-                "default": one.default,
-                "description": one.description,
-            }
-            for one in runbook.parameters
-        ],
-        "stepList": [
-            {
-                "name": step.name,
-                "phase": step.phase.value,
-                "text": step.text,
-                "executor": step.executor,
-                "connection": step.connection,
-                "why": step.why,
-                "line": step.line,
-                "undo": "restore" if step.undo and step.undo.restore else step.undo.text if step.undo else "",
-            }
-            for step in runbook.steps
-        ],
-    }
-
-
-def found_json(found: Found) -> wire.FoundJson:
-    """What a search found."""
-    return {
-        "query": found.query,
-        "fits": found.fits,
-        "hits": [{"runbookId": hit.id, "score": hit.score, "why": hit.why, "exact": hit.exact} for hit in found.hits],
     }
 
 
@@ -175,6 +161,17 @@ def connection_json(connection: Connection) -> wire.ConnectionJson:
         "version": connection.version,
         "createdAt": iso_or_none(connection.created_at),
         "updatedAt": iso_or_none(connection.updated_at),
+    }
+
+
+def chat_user_json(member: ChatUser) -> wire.ChatUserJson:
+    """A user of a chat and the person they are."""
+    return {
+        "user": member.user,
+        "person": member.person,
+        "role": member.role.value,
+        "workspace": member.workspace,
+        "createdAt": iso(member.created_at),
     }
 
 

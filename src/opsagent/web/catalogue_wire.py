@@ -8,7 +8,7 @@ from opsagent.web.wire import AssessmentJson, VerdictJson
 
 
 class TicketJson(TypedDict):
-    """One problem; `severity` is its `priority` under another name."""
+    """One problem; `severity` is its `priority` under another name. It fires while one of its `members` does."""
 
     ticketId: str
     tenantId: str
@@ -26,8 +26,15 @@ class TicketJson(TypedDict):
     annotations: dict[str, str]
     firing: bool
     signals: int
+    service: str
+    grouping: str
+    members: int
+    membersFiring: int
+    recurrences: int
+    flappingUntil: str | None
     assessment: AssessmentJson | None
     takenBy: str
+    silenced: str
     reason: str
     createdAt: str
     updatedAt: str
@@ -76,9 +83,38 @@ class SignalJson(TypedDict):
     receivedAt: str | None
 
 
-class TicketDetail(TicketJson):
-    """A ticket with its latest signals, oldest first."""
+class MemberJson(TypedDict):
+    """One alert of a ticket."""
 
+    fingerprint: str
+    name: str
+    title: str
+    firing: bool
+    priority: str
+    environment: str
+    service: str
+    labels: dict[str, str]
+    signals: int
+    changes: int
+    firstAt: str | None
+    lastAt: str | None
+
+
+class FeedbackJson(TypedDict):
+    """What a person said of a ticket: `real` or `noise`."""
+
+    ticketId: str
+    verdict: str
+    note: str
+    by: str
+    at: str
+
+
+class TicketDetail(TicketJson):
+    """A ticket with its alerts, its latest signals (oldest first), and what a person said of it."""
+
+    alerts: list[MemberJson]
+    feedback: FeedbackJson | None
     latestSignals: list[SignalJson]
 
 
@@ -93,85 +129,11 @@ class JoinedJson(TypedDict):
 
 
 class Received(TypedDict):
-    """What became of a delivery's signals, in order."""
+    """What became of a delivery's signals, in order; `words` say what else it was."""
 
     received: int
     tickets: list[JoinedJson]
-
-
-class ParameterJson(TypedDict):
-    """A hole in a runbook and the pattern its value must fit."""
-
-    name: str
-    pattern: str
-    source: str
-    default: str | None
-    description: str
-
-
-class RunbookStepJson(TypedDict):
-    """A step as written."""
-
-    name: str
-    phase: str
-    text: str
-    executor: str
-    connection: str
-    why: str
-    line: int
-    undo: str
-
-
-class RunbookJson(TypedDict):
-    """A runbook without its text."""
-
-    runbookId: str
-    title: str
-    position: int
-    revision: int
-    version: str
-    executable: bool
-    alerts: list[str]
-    aliases: list[str]
-    labels: dict[str, str]
-    severity: str
-    connection: str
-    owner: str
-    summary: str
-    steps: int
-    updatedAt: str | None
-
-
-class RunbookDetail(RunbookJson):
-    """A runbook with its text and its steps."""
-
-    source: str
-    path: str
-    parameters: list[ParameterJson]
-    stepList: list[RunbookStepJson]
-
-
-class RunbookList(TypedDict):
-    """All runbooks, by creation: the position is the number that may be used as `runbook_id`."""
-
-    runbooks: list[RunbookJson]
-
-
-class HitJson(TypedDict):
-    """A runbook found, and why."""
-
-    runbookId: str
-    score: float
-    why: str
-    exact: bool
-
-
-class FoundJson(TypedDict):
-    """Hits, best first; `fits` false means that nothing answers the query."""
-
-    query: str
-    fits: bool
-    hits: list[HitJson]
+    words: str
 
 
 class ConnectionJson(TypedDict):
@@ -267,6 +229,35 @@ class KeyList(TypedDict):
     keys: list[KeyJson]
 
 
+class ChatUserJson(TypedDict):
+    """A user of a chat and the person they are here; an empty `workspace` means any of the tenant's."""
+
+    user: str
+    person: str
+    role: str
+    workspace: str
+    createdAt: str
+
+
+class ChatUserList(TypedDict):
+    """All of the tenant by user id."""
+
+    people: list[ChatUserJson]
+
+
+class WorkspaceJson(TypedDict):
+    """A chat's workspace and the tenant it belongs to."""
+
+    workspaceId: str
+    tenantId: str
+
+
+class WorkspaceList(TypedDict):
+    """All of the tenant."""
+
+    workspaces: list[WorkspaceJson]
+
+
 class Switches(TypedDict):
     """What holds now: no new effect starts while `paused`; without `acting` the agent observes and suggests."""
 
@@ -288,8 +279,9 @@ class DegradedJson(TypedDict):
 
 
 class ReadyJson(TypedDict):
-    """Whether work can be taken, and what is degraded."""
+    """Whether work can be taken, what holds sandbox commands in, and what is degraded."""
 
     status: str
     version: str
+    sandbox: str
     degraded: list[DegradedJson]

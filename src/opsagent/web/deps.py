@@ -12,9 +12,15 @@ from starlette.requests import HTTPConnection
 from opsagent.domain.connection import Connection
 from opsagent.domain.credential import Credential
 from opsagent.loop.agent import Agent
+from opsagent.loop.intake import Intake
+from opsagent.loop.people import People
+from opsagent.loop.sessions import Sessions
+from opsagent.loop.single_sign_on import SingleSignOn
+from opsagent.loop.telling import Telling
 from opsagent.ports.artifacts import ArtifactStore
+from opsagent.ports.chat import Chat
 from opsagent.ports.clock import Clock, Ids
-from opsagent.ports.intake import SignalSource
+from opsagent.ports.intake import SignalSource, TriggerSource
 from opsagent.ports.target import Tested
 
 
@@ -23,28 +29,36 @@ class WebConfig:
     """What people may set about the doors.
 
     `body_limit_bytes` bounds every request body. `rate_per_minute` is what one key (or one unknown address) may ask,
-    and also the burst it may save up; 0 switches the limit off. `loopback` says the server is bound to this machine
+    and also the burst it may save up; 0 switches the limit off. `deliveries_per_minute` is the same for what one source
+    sends one tenant with its proof. `loopback` says the server is bound to this machine
     only; then the sources in `open_sources` (those without a secret of their own) are taken without proof.
-    `source_tenants` maps a source to its tenant; others belong to `default`. `tick_s` is how often a live stream looks
-    by itself, whatever it was told. `max_streams` bounds the live streams held open at once.
+    What a source's own secret proves belongs to the tenant `default`; a key carries its own. `tick_s` is how often a
+    live stream looks by itself, whatever it was told. `max_streams` bounds the live streams held open at once.
+    `public_url` is where people reach this server, empty when nobody said. `session_key` signs the cookies.
     """
 
     version: str
     body_limit_bytes: int = 1024 * 1024
     rate_per_minute: int = 6000
+    deliveries_per_minute: int = 60_000
     loopback: bool = False
     open_sources: frozenset[str] = frozenset()
-    source_tenants: Mapping[str, str] = field(default_factory=dict)
     key_cache_s: float = 5.0
     tick_s: float = 5.0
     max_streams: int = 200
+    public_url: str = ""
+    session_key: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """Whether work can be taken, and what does not work as it should: part -> why, in words."""
+    """Whether work can be taken, and what does not work as it should: part -> why, in words.
+
+    `sandbox` names the backend commands in the sandbox are held in by.
+    """
 
     ready: bool
+    sandbox: str = ""
     degraded: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -62,22 +76,34 @@ class CredentialKeeper(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebDeps:
-    """Everything the routes use. `sources` maps `{source}` of the webhook route to its way in.
+    """Everything the routes use. `sources` maps `{source}` of the webhook route to its way in, `chats` a brand to it.
 
-    `registry` is the app's own: the web's metrics are registered in it, so one registry serves one app.
+    `triggers` maps the brand of a trigger's route to its way in. `registry` is the app's own: the web's metrics are
+    registered in it, so one registry serves one app.
     """
 
     agent: Agent
+    telling: Telling
+    people: People
+    sessions: Sessions
     clock: Clock
     ids: Ids
     sources: Mapping[str, SignalSource]
     config: WebConfig
     readiness: Callable[[], Awaitable[Readiness]]
     registry: CollectorRegistry
+    triggers: Mapping[str, TriggerSource] = field(default_factory=dict)
     artifacts: ArtifactStore | None = None
     credentials: CredentialKeeper | None = None
     check_connection: Callable[[Connection], None] | None = None
     test_connection: Callable[[Connection], Awaitable[Sequence[Tested]]] | None = None
+    chats: Mapping[str, Chat] = field(default_factory=dict)
+    single_sign_on: SingleSignOn | None = None
+
+    @property
+    def intake(self) -> Intake:
+        """The way in for monitoring."""
+        return Intake(agent=self.agent, sources=self.sources, clock=self.clock)
 
 
 def deps_of(connection: HTTPConnection) -> WebDeps:

@@ -10,16 +10,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from opsagent.errors import InputError, OpsAgentError
 from opsagent.ports.clock import Clock, Ids
+from opsagent.web.headers import headers_for
 from opsagent.web.problems import Incident, problem
 
 _log = logging.getLogger(__name__)
 _INTERNAL_ERROR = 1011  # RFC 6455, section 7.4.1
-_HEADERS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"cache-control", b"no-store"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
-)
 # From a fast acknowledgement (the group commit's 11 ms median) up to what a proxy gives up on.
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0)
 
@@ -27,8 +22,11 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0)
 class Edge:
     """Wraps the whole app. The only place of the web where an unforeseen exception is caught."""
 
-    def __init__(self, app: ASGIApp, *, clock: Clock, ids: Ids, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, app: ASGIApp, *, clock: Clock, ids: Ids, registry: CollectorRegistry, public_url: str = ""
+    ) -> None:
         self._app = app
+        self._public_url = public_url
         self._clock = clock
         self._ids = ids
         labels = ("method", "route")
@@ -53,13 +51,14 @@ class Edge:
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = self._clock.monotonic()
         started = False
+        headers = headers_for(scope, self._public_url)
 
         async def answer(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
                 present = {name for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(one for one in _HEADERS if one[0] not in present)]
+                message["headers"] = [*message["headers"], *(one for one in headers if one[0] not in present)]
                 self._measure(scope, message["status"], self._clock.monotonic() - began)
             await send(message)
 

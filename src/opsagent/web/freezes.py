@@ -14,6 +14,7 @@ from opsagent.web.auth import Operator, Reader
 from opsagent.web.bodies import Body, ShortText, as_json, read_json, takes
 from opsagent.web.catalogue_views import freeze_json
 from opsagent.web.deps import deps_of
+from opsagent.web.schedules import seconds
 
 router = APIRouter(prefix="/api/v1/freezes", tags=["Control"])
 FreezeId = Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{1,64}$")]
@@ -44,12 +45,12 @@ async def set_freeze(request: Request, principal: Operator) -> Response:
     """No effect starts meanwhile; reads, checks and the undo of what is under way go on."""
     body = await read_json(request, NewFreeze)
     deps = deps_of(request)
-    starts = body.starts_at.timestamp() if body.starts_at else deps.clock.now()
+    starts, ends = seconds(body.starts_at), seconds(body.ends_at)
     freeze = Freeze(
         id=deps.ids.uuid(),
         tenant=principal.tenant,
-        starts_at=starts,
-        ends_at=body.ends_at.timestamp(),
+        starts_at=deps.clock.now() if starts is None else starts,
+        ends_at=ends or 0.0,
         reason=body.reason,
         by=principal.id,
         environments=tuple(body.environments),

@@ -36,6 +36,7 @@ async def readyz(request: Request) -> Response:
     answer: wire.ReadyJson = {
         "status": status,
         "version": deps.config.version,
+        "sandbox": readiness.sandbox,
         "degraded": [{"part": part, "why": why} for part, why in sorted(readiness.degraded.items())],
     }
     return as_json(answer, 200 if readiness.ready else 503)

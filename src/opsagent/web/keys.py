@@ -8,10 +8,10 @@ from fastapi import APIRouter, Path, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from opsagent.domain.identity import ApiKey, PrincipalKind, Role
+from opsagent.domain.identity import ApiKey, PrincipalKind, Role, sha256
 from opsagent.errors import Forbidden, InputError
 from opsagent.web import catalogue_wire as wire
-from opsagent.web.auth import KEY_PREFIX, Admin, keyring_of, sha256
+from opsagent.web.auth import KEY_PREFIX, Admin, keyring_of
 from opsagent.web.bodies import Body, as_json, read_json, takes
 from opsagent.web.catalogue_views import key_json
 from opsagent.web.deps import deps_of

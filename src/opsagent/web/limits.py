@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections import OrderedDict
-
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from opsagent.errors import RateLimited, TooLarge
 from opsagent.ports.clock import Clock
 from opsagent.web.auth import Keyring, presented_key
+from opsagent.web.doorman import Doorman
+from opsagent.web.origin import address_of
 from opsagent.web.problems import problem
+from opsagent.web.turns import IN_SCOPE, Buckets, Turn, is_delivery
 
-MAX_BUCKETS = 10_000
 _PROBES = frozenset({"/healthz", "/readyz"})  # an orchestrator that is refused here would kill a healthy server
 
 
@@ -53,71 +53,65 @@ class BodyLimit:
         )
 
 
-class Buckets:
-    """Token buckets: each holds up to `per_minute` tokens and refills at that rate; at most MAX_BUCKETS are kept.
-
-    The one that was used longest ago goes first; it is the fullest, so little is lost.
-    """
-
-    def __init__(self, per_minute: int, clock: Clock) -> None:
-        self._capacity = float(per_minute)
-        self._per_second = per_minute / 60
-        self._clock = clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, name: str) -> float:
-        """0 when there was a token, else the seconds until there is one."""
-        now = self._clock.monotonic()
-        tokens, at = self._buckets.get(name, (self._capacity, now))
-        tokens = min(self._capacity, tokens + (now - at) * self._per_second)
-        wait_s = 0.0 if tokens >= 1 else (1 - tokens) / self._per_second
-        self._buckets[name] = (tokens - 1 if wait_s == 0 else tokens, now)
-        self._buckets.move_to_end(name)
-        if len(self._buckets) > MAX_BUCKETS:
-            self._buckets.popitem(last=False)
-        return wait_s
-
-
 class RateLimit:
-    """One bucket per key that is known to work; every other request counts against the address it came from.
+    """One bucket per key that works and per session we gave out; all else counts against the address it came from.
 
-    So inventing keys does not make new buckets, and guessing them is slow.
+    So inventing keys does not make new buckets, and guessing them is slow. A delivery that carries its own proof is
+    counted by its door, once that was looked at: behind a proxy the address is everybody's, and a flood of what proves
+    nothing must not keep out what does. One that no door counted (it was refused) counts against its caller.
     """
 
-    def __init__(self, app: ASGIApp, *, per_minute: int, clock: Clock, keyring: Keyring) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        per_minute: int,
+        deliveries_per_minute: int,
+        clock: Clock,
+        keyring: Keyring,
+        doorman: Doorman,
+    ) -> None:
         self._app = app
-        self._buckets = Buckets(per_minute, clock) if per_minute else None
+        self._callers = Buckets(per_minute, clock)
+        self._deliveries = Buckets(deliveries_per_minute, clock)
         self._keyring = keyring
+        self._doorman = doorman
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what is within the rate; 429 with Retry-After for the rest."""
-        if self._buckets is None or scope["type"] not in {"http", "websocket"} or scope["path"] in _PROBES:
+        if scope["type"] not in {"http", "websocket"} or scope["path"] in _PROBES:
             await self._app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
         secret = presented_key(connection)
-        known = self._keyring.known(secret) if secret else ""
-        wait_s = self._buckets.take(known or _address(scope))
-        if wait_s == 0:
+        known = self._keyring.known(secret) if secret else self._doorman.session_id(connection)
+        turn = Turn(caller=known or address_of(scope), callers=self._callers, deliveries=self._deliveries)
+        if is_delivery(scope):
+            await self._app({**scope, IN_SCOPE: turn}, receive, _counting(turn, scope, receive, send))
+        elif refusal := _refusal(turn):
+            await refusal(scope, receive, send)
+        else:
             await self._app(scope, receive, send)
-            return
-        refused = problem(
-            RateLimited(
-                "Too many requests from this caller.",
-                fix="Wait as long as Retry-After says, then go on more slowly.",
-                extra={"retryAfter": max(1, round(wait_s))},
-            )
-        )
-        await refused(scope, receive, send)
 
 
-def _address(scope: Scope) -> str:
-    """The caller's address; of IPv6 the /64, which is what one customer is given."""
-    host = str((scope.get("client") or ("",))[0])
-    if ":" not in host:
-        return f"from {host}"
+def _refusal(turn: Turn) -> Response | None:
     try:
-        network = ipaddress.IPv6Network((host.partition("%")[0], 64), strict=False)
-    except ValueError:
-        return f"from {host}"
-    return f"from {network.network_address}"
+        turn.unproven()
+    except RateLimited as error:
+        return problem(error)
+    return None
+
+
+def _counting(turn: Turn, scope: Scope, receive: Receive, send: Send) -> Send:
+    """Sends on, but for the answer to a delivery that nobody counted and that is beyond its caller's rate."""
+    refused = False
+
+    async def counted(message: Message) -> None:
+        nonlocal refused
+        if not turn.counted and (refusal := _refusal(turn)):
+            refused = True
+            await refusal(scope, receive, send)
+        if not refused:
+            await send(message)
+
+    return counted

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from opsagent.domain.event import RunEvent
 from opsagent.errors import RateLimited
 from opsagent.web.deps import WebDeps
 
@@ -78,33 +79,53 @@ def streams_of_app(app: FastAPI) -> Streams:
     return streams
 
 
-async def changes(deps: WebDeps, streams: Streams, tenant: str, run_id: str) -> AsyncGenerator[None]:
+async def changes(deps: WebDeps, streams: Streams, tenant: str, run_id: str) -> AsyncGenerator[RunEvent | None]:
     """Yield at once, then whenever the run may have changed, and every `tick_s`; end when the server goes down.
+
+    What it yields is the latest that a model wrote so far, which is not stored, or None.
 
     Hints that come while the consumer is busy (a slow client) are one hint: nothing piles up.
     """
-    changed = asyncio.Event()
-    pump = asyncio.create_task(_pump(deps.agent.live.watch(tenant, run_id), changed))
+    changed, passing = asyncio.Event(), _Passing()
+    pump = asyncio.create_task(_pump(deps.agent.live.watch(tenant, run_id), changed, passing))
     bell = asyncio.create_task(streams.closed())
+    waiter: asyncio.Task[bool] | None = None
     try:
         await asyncio.sleep(0)  # the pump listens before the consumer first looks, so nothing falls between
         while not streams.closing:
             changed.clear()
-            yield
+            yield passing.take()
             waiter = asyncio.create_task(changed.wait())
             await asyncio.wait({waiter, bell, pump}, timeout=deps.config.tick_s, return_when=asyncio.FIRST_COMPLETED)
             waiter.cancel()
             if pump.done():  # whoever tells has stopped telling: the server goes down
                 return
     finally:
-        for task in (pump, bell):
+        tasks = [task for task in (pump, bell, waiter) if task is not None]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(pump, bell, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _pump(hints: AsyncIterator[object], changed: asyncio.Event) -> None:
+class _Passing:
+    """The one latest thing that is told and not stored."""
+
+    def __init__(self) -> None:
+        self._latest: RunEvent | None = None
+
+    def put(self, event: RunEvent) -> None:
+        self._latest = event
+
+    def take(self) -> RunEvent | None:
+        latest, self._latest = self._latest, None
+        return latest
+
+
+async def _pump(hints: AsyncIterator[RunEvent | None], changed: asyncio.Event, passing: _Passing) -> None:
     try:
-        async for _ in hints:
+        async for hint in hints:
+            if hint is not None and not hint.sequence:
+                passing.put(hint)
             changed.set()
     finally:
         close = getattr(hints, "aclose", None)  # an iterator may or may not need it

@@ -1,36 +1,28 @@
-"""One rule for every WebSocket: a browser's socket must come from our own page."""
+"""Where a request comes from: its address, and what a browser says about the page that sent it."""
 
 from __future__ import annotations
 
+import ipaddress
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-from opsagent.errors import Forbidden
-from opsagent.web.problems import problem
+from starlette.types import Scope
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
-class SocketOrigin:
-    """Refuses sockets opened by another site's page (RFC 6455, section 10.2); programs send no Origin at all."""
+def from_our_page(headers: Headers, public_url: str = "") -> bool | None:
+    """Whether a page of ours sent it, as Origin and Sec-Fetch-Site say; None where neither was sent (a program).
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what is ours."""
-        if scope["type"] == "websocket":
-            headers = Headers(scope=scope)
-            origins = headers.getlist("origin")
-            if len(origins) > 1 or not all(same_host(origin, headers.get("host", "")) for origin in origins):
-                refused = problem(
-                    Forbidden("This socket was opened by another site's page.", fix="Open the page of this server.")
-                )
-                await refused(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+    A script cannot change either of them (fetch.spec.whatwg.org, forbidden request-headers).
+    """
+    origins, sites = headers.getlist("origin"), headers.getlist("sec-fetch-site")
+    if not origins and not sites:
+        return None
+    if len(origins) > 1 or not set(sites) <= {"same-origin"}:
+        return False
+    host = headers.get("host", "")
+    return all(same_host(one, host) or _is_public(one, public_url) for one in origins)
 
 
 def same_host(origin: str, host: str) -> bool:
@@ -43,3 +35,27 @@ def same_host(origin: str, host: str) -> bool:
     except (ValueError, KeyError):
         return False
     return bool(parts.hostname) and (parts.hostname, port) == (target.hostname, target_port)
+
+
+def _is_public(origin: str, public_url: str) -> bool:
+    """Whether it is the address people reach us by, where a proxy sends another Host on."""
+    if not public_url:
+        return False
+    try:
+        here, there = urlsplit(origin), urlsplit(public_url)
+        ports = [one.port or _DEFAULT_PORTS[one.scheme] for one in (here, there)]
+    except (ValueError, KeyError):
+        return False
+    return (here.scheme, here.hostname, ports[0]) == (there.scheme, there.hostname, ports[1])
+
+
+def address_of(scope: Scope) -> str:
+    """The caller's address; of IPv6 the /64, which is what one customer is given."""
+    host = str((scope.get("client") or ("",))[0])
+    if ":" not in host:
+        return f"from {host}"
+    try:
+        network = ipaddress.IPv6Network((host.partition("%")[0], 64), strict=False)
+    except ValueError:
+        return f"from {host}"
+    return f"from {network.network_address}"

@@ -16,7 +16,10 @@ Written by `opsagent.web.reference.api_reference()` from the routes themselves; 
 
 - **Keys.** `Authorization: Bearer opsa_...` or `X-API-Key: opsa_...`. Each route needs exactly one permission:
   `post_signal` (roles intake, operator, approver, admin), `read` (viewer and up), `look` and `operate` (operator and
-  up), `approve` (approver and admin, persons only), `administer` (admin). Only the routes marked `none` need no key.
+  up), `approve` (approver and admin, persons only), `administer` (admin). Only the routes marked `none` need no key:
+  the probes, those that sign somebody in, and the two of Slack, which take Slack's signature.
+- **Sessions.** A browser signs in with `POST /api/v1/session` and is recognised by its cookie. In a session whatever
+  changes something needs `X-CSRF-Token` and comes from a page of this server (docs/people.md).
 - **JSON** goes out in camelCase and comes in in camelCase or snake_case. Unknown fields and unknown query parameters
   are refused. Times are ISO 8601 UTC.
 - **Lists** take `limit` and `cursor`; `nextCursor` (also as `lastKey`) leads to the next page and is null on the last.
@@ -36,8 +39,9 @@ Watch one session. Permission: `%s`.
 The key comes in a header, as the second subprotocol (`opsagent, opsa_...`), or within ten seconds as the first message
 `{"key": "opsa_..."}`. A browser's socket must come from a page of the same host. Then, as JSON texts: one
 `{"type": "snapshot", "session": ...}`, a `change` (the same shape) whenever the session has changed, an
-`{"type": "event", "event": ...}` for each new line of the timeline, and `{"type": "end", "status": ...}` before the
-server closes with 1000. It closes with 1001 when the server goes down, and with 4000 + the HTTP status when it refuses.
+`{"type": "event", "event": ...}` for each new line of the timeline, `{"type": "thinking", "thinking": ...}` while a
+model writes (its words so far, as in the event stream), and `{"type": "end", "status": ...}` before the server closes
+with 1000. It closes with 1001 when the server goes down, and with 4000 + the HTTP status when it refuses.
 """
 
 

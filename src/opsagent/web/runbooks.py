@@ -8,8 +8,12 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from opsagent.domain.identity import Principal
+from opsagent.domain.library import Uses
+from opsagent.domain.runbook import Runbook
 from opsagent.errors import InputError
-from opsagent.web import catalogue_wire as wire
+from opsagent.loop.library import Listed
+from opsagent.web import library_wire as wire
 from opsagent.web import wire as views_wire
 from opsagent.web.auth import Operator, Reader
 from opsagent.web.bodies import (
@@ -24,19 +28,27 @@ from opsagent.web.bodies import (
     read_text,
     takes,
 )
-from opsagent.web.catalogue_views import found_json, runbook_detail, runbook_json
 from opsagent.web.deps import deps_of
+from opsagent.web.library_views import found_json, runbook_detail, runbook_json
+from opsagent.web.preconditions import etag, expected_version, takes_precondition
 from opsagent.web.views import rehearsal_json
 
 router = APIRouter(prefix="/api/v1/runbooks", tags=["Runbooks"])
 RunbookId = Annotated[str, Path(max_length=200)]
+Origin = Annotated[Text, Field(max_length=500)]
 
 
 class Markdown(Body):
-    """A runbook's text; `path` is what errors call it."""
+    """A runbook's text; `path` is what errors call it. `note` says why it changes, `origin` where it came from.
+
+    `expectedVersion` is the version that must be the present one (empty: there must be none), as If-Match is.
+    """
 
     text: Annotated[Text, Field(min_length=1)]
     path: ShortText = "runbook.md"
+    note: ShortText = ""
+    origin: Origin = ""
+    expected_version: ShortText | None = None
 
 
 class DryRun(Body):
@@ -48,9 +60,9 @@ class DryRun(Body):
 
 @router.get("", summary="List runbooks", responses={200: {"model": wire.RunbookList}})
 async def list_runbooks(request: Request, principal: Reader) -> Response:
-    """By creation: the position is the number that may be used as `runbook_id`."""
-    runbooks = await deps_of(request).agent.stores.runbooks.list(principal.tenant)
-    return as_json({"runbooks": [runbook_json(runbook) for runbook in runbooks]})
+    """By creation: the position is the number that may be used as `runbook_id`. Each with how often it helped."""
+    runbooks = await deps_of(request).agent.library.list(principal.tenant)
+    return as_json({"runbooks": [runbook_json(one) for one in runbooks]})
 
 
 @router.get("/search", summary="Find runbooks", responses={200: {"model": wire.FoundJson}})
@@ -61,16 +73,18 @@ async def search(
     limit: Annotated[int, Query(ge=1, le=50)] = 5,
 ) -> Response:
     """The best answers to a few words, ranked, each with its reason."""
-    return as_json(found_json(await deps_of(request).agent.search(principal.tenant, q, limit=limit)))
+    return as_json(found_json(await deps_of(request).agent.library.search(principal.tenant, q, limit=limit)))
 
 
 @router.get("/{runbook_id}", summary="One runbook", responses={200: {"model": wire.RunbookDetail}})
 async def get_runbook(request: Request, principal: Reader, runbook_id: RunbookId) -> Response:
-    """By slug or position. With `Accept: text/markdown`, the text as it was written."""
-    runbook = await deps_of(request).agent.stores.runbooks.get(principal.tenant, runbook_id)
+    """By slug or position. With `Accept: text/markdown`, the text as it was written. Its ETag goes into If-Match."""
+    found = await deps_of(request).agent.library.get(principal.tenant, runbook_id)
     if "text/markdown" in request.headers.get("accept", ""):
-        return Response(runbook.source, media_type="text/markdown; charset=utf-8")
-    return as_json(runbook_detail(runbook))
+        return Response(
+            found.runbook.source, media_type="text/markdown; charset=utf-8", headers=etag(found.runbook.version)
+        )
+    return as_json(runbook_detail(found), headers=etag(found.runbook.version))
 
 
 @router.post(
@@ -78,13 +92,16 @@ async def get_runbook(request: Request, principal: Reader, runbook_id: RunbookId
     summary="Store a runbook",
     status_code=201,
     responses={201: {"model": wire.RunbookDetail}},
-    openapi_extra=takes(Markdown, markdown=True),
+    openapi_extra=takes(Markdown, markdown=True) | takes_precondition(),
 )
 async def add_runbook(request: Request, principal: Operator) -> Response:
-    """Its id is in its text (or made from its title); an existing id gets a new version."""
-    markdown = await _markdown(request)
-    runbook = await deps_of(request).agent.add_runbook(principal, markdown.text, markdown.path)
-    return as_json(runbook_detail(runbook), 201, {"Location": f"/api/v1/runbooks/{runbook.id}"})
+    """Its id is in its text (or made from its title); an existing id gets a new version.
+
+    With `If-None-Match: *` (or an empty `expectedVersion`) an existing id is refused.
+    """
+    runbook = await _stored(request, principal, await _markdown(request))
+    headers = {"Location": f"/api/v1/runbooks/{runbook.id}", **etag(runbook.version)}
+    return as_json(await _detail(request, principal, runbook), 201, headers)
 
 
 @router.post(
@@ -97,26 +114,29 @@ async def check(request: Request, principal: Reader) -> Response:
     """What it was understood as; a refusal says file, line and fix."""
     markdown = await _markdown(request)
     parsed = deps_of(request).agent.parse_runbook(markdown.text, markdown.path, principal.tenant)
-    return as_json(runbook_detail(parsed))
+    return as_json(runbook_detail(Listed(runbook=parsed, uses=Uses(runbook_id=parsed.id))))
 
 
 @router.put(
     "/{runbook_id}",
     summary="Store a new version of a runbook",
     responses={200: {"model": wire.RunbookDetail}},
-    openapi_extra=takes(Markdown, markdown=True),
+    openapi_extra=takes(Markdown, markdown=True) | takes_precondition(),
 )
 async def put_runbook(request: Request, principal: Operator, runbook_id: RunbookId) -> Response:
-    """The text must carry the id of the address, so that nothing is overwritten by mistake."""
+    """The text must carry the id of the address, so that nothing is overwritten by mistake.
+
+    With `If-Match: "VERSION"` it is stored only if nobody has changed it since; else 412.
+    """
     markdown = await _markdown(request)
-    agent = deps_of(request).agent
-    parsed = agent.parse_runbook(markdown.text, markdown.path, principal.tenant)
+    parsed = deps_of(request).agent.parse_runbook(markdown.text, markdown.path, principal.tenant)
     if parsed.id != runbook_id:
         raise InputError(
             f"The text is the runbook {parsed.id}, and the address says {runbook_id}.",
             fix=f"Set `id: {runbook_id}` in its front matter, or put it to /api/v1/runbooks/{parsed.id}.",
         )
-    return as_json(runbook_detail(await agent.add_runbook(principal, markdown.text, markdown.path)))
+    runbook = await _stored(request, principal, markdown)
+    return as_json(await _detail(request, principal, runbook), headers=etag(runbook.version))
 
 
 @router.post(
@@ -128,17 +148,35 @@ async def put_runbook(request: Request, principal: Operator, runbook_id: Runbook
 async def dry_run(request: Request, principal: Operator, runbook_id: RunbookId) -> Response:
     """Each check and step with its target, its manifest and its verdict; `parameters` may give captures, too."""
     body = await read_json(request, DryRun, optional=True)
-    found = await deps_of(request).agent.rehearse(
+    found = await deps_of(request).agent.library.rehearse(
         principal.tenant, runbook_id, connection=body.connection, given=body.parameters
     )
     return as_json(rehearsal_json(found))
 
 
-@router.delete("/{runbook_id}", summary="Delete a runbook", status_code=204)
+@router.delete("/{runbook_id}", summary="Delete a runbook", status_code=204, openapi_extra=takes_precondition())
 async def delete_runbook(request: Request, principal: Operator, runbook_id: RunbookId) -> Response:
-    """It is no longer found; runs that follow it keep their version."""
-    await deps_of(request).agent.stores.runbooks.delete(principal.tenant, runbook_id, principal.id)
+    """It is no longer found; its versions stay, and runs that follow it keep theirs."""
+    expected = expected_version(request)
+    await deps_of(request).agent.stores.runbooks.delete(principal.tenant, runbook_id, principal.id, expected=expected)
     return Response(status_code=204)
+
+
+async def _stored(request: Request, principal: Principal, markdown: Markdown) -> Runbook:
+    return await deps_of(request).agent.library.put(
+        principal,
+        markdown.text,
+        markdown.path,
+        expected=expected_version(request, markdown.expected_version),
+        note=markdown.note,
+        origin=markdown.origin,
+    )
+
+
+async def _detail(request: Request, principal: Principal, runbook: Runbook) -> wire.RunbookDetail:
+    """As it was stored by this request, whatever happened since."""
+    listed = await deps_of(request).agent.library.get(principal.tenant, runbook.id)
+    return runbook_detail(Listed(runbook=runbook, uses=listed.uses))
 
 
 async def _markdown(request: Request) -> Markdown:

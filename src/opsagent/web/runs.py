@@ -16,12 +16,12 @@ from opsagent.domain.identity import Permission, Principal
 from opsagent.domain.run import RunStatus, Source
 from opsagent.errors import InputError, NotFound, OpsAgentError
 from opsagent.web import wire
-from opsagent.web.auth import Looker, Operator, Reader, keyring_of, presented_key
+from opsagent.web.auth import Looker, Operator, Reader, asking
 from opsagent.web.bodies import as_json, idempotency, takes_key
 from opsagent.web.deps import deps_of
 from opsagent.web.live import EventStream, changes, streams_of
 from opsagent.web.problems import problem
-from opsagent.web.views import RUNS_PATH, accepted, event_json, run_json, run_list
+from opsagent.web.views import RUNS_PATH, accepted, event_json, run_json, run_list, thinking_json
 
 router = APIRouter(prefix="/api/agent-ops", tags=["Runs"])
 RunId = Annotated[str, Path(max_length=100)]
@@ -81,11 +81,12 @@ async def get_events(
 
     With `Accept: text/event-stream`: all of them, then each new one as it is stored (`id:` is its sequence), until
     an `end` event says how the run ended. A client that comes back sends `Last-Event-ID` and misses nothing.
+    While a model writes, `thinking` events carry its words so far; they are not stored and have no `id:`.
     """
     deps = deps_of(request)
     run = await deps.agent.stores.runs.get(principal.tenant, run_id)
     if "text/event-stream" in request.headers.get("accept", ""):
-        return EventStream(_lines(request, principal, run.id, _resume_at(request, after)), streams_of(request))
+        return EventStream(_lines(request, principal, run.id, resume_at(request, after)), streams_of(request))
     events = await deps.agent.stores.journal.events(principal.tenant, run_id, after=after, limit=limit)
     look = principal.may(Permission.LOOK)
     following = events[-1].sequence if len(events) == limit else None
@@ -132,7 +133,8 @@ async def retry(request: Request, principal: Operator, run_id: RunId) -> Respons
     return as_json(accepted(run), 202, {"Location": f"{RUNS_PATH}/{run.id}"})
 
 
-def _resume_at(request: Request, after: int) -> int:
+def resume_at(request: Request, after: int) -> int:
+    """Where a stream goes on: after its Last-Event-ID if one came. InputError."""
     last = request.headers.get("last-event-id", "")
     if not last:
         return after
@@ -146,9 +148,9 @@ async def _lines(request: Request, principal: Principal, run_id: str, after: int
     deps = deps_of(request)
     look = principal.may(Permission.LOOK)
     async with aclosing(changes(deps, streams_of(request), principal.tenant, run_id)) as hints:
-        async for _ in hints:
+        async for passing in hints:
             try:
-                await keyring_of(request).principal(presented_key(request))  # a revoked key hears nothing more
+                await asking(request)  # a revoked key, and a session that is over, hear nothing more
                 # The status is read before the events: whatever was written with the end is then seen below.
                 run = await deps.agent.stores.runs.get(principal.tenant, run_id)
                 fresh = await deps.agent.stores.journal.events(
@@ -167,4 +169,6 @@ async def _lines(request: Request, principal: Principal, run_id: str, after: int
             if run.ended:
                 yield b"event: end\ndata: %b\n\n" % orjson.dumps(run_json(run))
                 return
+            if passing is not None and look:
+                yield b"event: thinking\ndata: %b\n\n" % orjson.dumps(thinking_json(passing))
             yield b": still here\n\n"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request
@@ -15,7 +14,7 @@ from opsagent.domain.identity import Principal
 from opsagent.domain.priority import Priority
 from opsagent.domain.ticket import Signal, SignalStatus, TicketStatus
 from opsagent.errors import IdempotencyMismatch
-from opsagent.ports.stores import Joined
+from opsagent.ports.tickets import Joined
 from opsagent.web import catalogue_wire as wire
 from opsagent.web.auth import Approver, Operator, Poster, Reader
 from opsagent.web.bodies import (
@@ -28,9 +27,15 @@ from opsagent.web.bodies import (
     read_json,
     takes,
 )
-from opsagent.web.catalogue_views import joined_json, signal_json, ticket_json, ticket_list
+from opsagent.web.catalogue_views import (
+    feedback_json,
+    ticket_detail,
+    ticket_json,
+    ticket_list,
+)
 from opsagent.web.deliveries import Handed
 from opsagent.web.deps import WebDeps, deps_of
+from opsagent.web.intake_views import taken_json
 from opsagent.web.runs import Listing
 
 router = APIRouter(prefix="/api/v1/tickets", tags=["Tickets"])
@@ -63,6 +68,13 @@ class Change(Body):
     reason: LongText = ""
 
 
+class Word(Body):
+    """What a person says of a ticket."""
+
+    verdict: Literal["real", "noise"]
+    note: Annotated[Text, Field(max_length=2000)] = ""
+
+
 class TicketFilter(Listing):
     """A list of tickets."""
 
@@ -77,11 +89,14 @@ class TicketFilter(Listing):
     openapi_extra=_ANY_BODY,
 )
 async def receive(request: Request, delivery: Handed) -> Response:
-    """Each signal joins the open ticket of its fingerprint or makes one, with its run; all stored when this answers."""
-    deps = deps_of(request)
-    signals = delivery.source.parse(delivery.tenant, request.headers, delivery.raw, deps.clock.now())
-    joined = await deps.agent.receive(delivery.tenant, signals)
-    return as_json(_received(joined, signals), 202)
+    """Each signal joins the open ticket of its fingerprint or makes one, with its run; all stored when this answers.
+
+    A delivery that cannot be read is kept in quarantine, and the answer says which field is wrong.
+    """
+    intake = deps_of(request).intake
+    return as_json(
+        taken_json(await intake.deliver(delivery.tenant, delivery.source, request.headers, delivery.raw)), 202
+    )
 
 
 @router.post(
@@ -120,12 +135,12 @@ async def list_tickets(request: Request, principal: Reader, query: Annotated[Tic
 
 @router.get("/{ticket_id}", summary="One ticket", responses={200: {"model": wire.TicketDetail}})
 async def get_ticket(request: Request, principal: Reader, ticket_id: TicketId) -> Response:
-    """With what triage concluded and the latest signals."""
-    tickets = deps_of(request).agent.stores.tickets
-    ticket = await tickets.get(principal.tenant, ticket_id)
-    signals = await tickets.signals(principal.tenant, ticket_id)
-    detail: wire.TicketDetail = {**ticket_json(ticket), "latestSignals": [signal_json(signal) for signal in signals]}
-    return as_json(detail)
+    """With what triage concluded, its alerts, the latest signals, and what a person said of it."""
+    stores, tenant = deps_of(request).agent.stores, principal.tenant
+    ticket = await stores.tickets.get(tenant, ticket_id)
+    alerts = await stores.triage.members(tenant, ticket_id)
+    signals = await stores.tickets.signals(tenant, ticket_id)
+    return as_json(ticket_detail(ticket, alerts, signals, await stores.triage.said(tenant, ticket_id)))
 
 
 @router.post(
@@ -154,6 +169,19 @@ async def reopen(request: Request, principal: Operator, ticket_id: TicketId) -> 
     return as_json(ticket_json(await agent.close_ticket(principal, ticket_id, reopen=True, reason=body.reason)))
 
 
+@router.post(
+    "/{ticket_id}/feedback",
+    summary="Say whether a ticket was real",
+    responses={200: {"model": wire.FeedbackJson}},
+    openapi_extra=takes(Word),
+)
+async def feedback(request: Request, principal: Approver, ticket_id: TicketId) -> Response:
+    """It closes nothing. Triage learns from it, and the share of wrong closes is counted by it."""
+    body = await read_json(request, Word)
+    said = await deps_of(request).agent.say(principal, ticket_id, real=body.verdict == "real", note=body.note)
+    return as_json(feedback_json(said))
+
+
 @router.post("/{ticket_id}/take", summary="Take a ticket over", responses={200: {"model": wire.TicketJson}})
 async def take(request: Request, principal: Approver, ticket_id: TicketId) -> Response:
     """You have it: the agent changes nothing more for it until you hand it back. What runs now is not ended."""
@@ -164,11 +192,6 @@ async def take(request: Request, principal: Approver, ticket_id: TicketId) -> Re
 async def hand_back(request: Request, principal: Approver, ticket_id: TicketId) -> Response:
     """The agent goes on where it parked; everything is judged and measured anew."""
     return as_json(ticket_json(await deps_of(request).agent.take_over(principal, ticket_id, back=True)))
-
-
-def _received(joined: Sequence[Joined], signals: Sequence[Signal]) -> wire.Received:
-    tickets = [joined_json(one, signal) for one, signal in zip(joined, signals, strict=True)]
-    return {"received": len(signals), "tickets": tickets}
 
 
 def _signal(deps: WebDeps, principal: Principal, body: DemoTicket, key: str | None) -> Signal:

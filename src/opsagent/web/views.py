@@ -12,20 +12,22 @@ from opsagent.domain.event import RunEvent
 from opsagent.domain.manifest import Decision, Manifest, Verdict
 from opsagent.domain.outcome import Outcome
 from opsagent.domain.page import Page
+from opsagent.domain.plan import subtask_run_id
+from opsagent.domain.rehearsed import Rehearsed
 from opsagent.domain.run import RETENTION_S, Run, RunResult
 from opsagent.domain.step import Step, StepStatus
 from opsagent.domain.ticket import Assessment
-from opsagent.loop.agent import RunView
-from opsagent.stages.rehearse import Rehearsed
+from opsagent.loop.views import RunView
 from opsagent.web import wire
 
+_LAST = 253402300799.0  # 9999-12-31T23:59:59Z, past which no datetime reaches
 RUNS_PATH = "/api/agent-ops"
 _ADDRESS_KEYS = frozenset({"responseUrl", "callbackUrl", "response_url", "callback_url"})
 
 
 def iso(at: float) -> str:
-    """Epoch seconds as ISO 8601 UTC with milliseconds: 2026-11-21T03:00:00.000Z."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    """Epoch seconds as ISO 8601 UTC with milliseconds: 2026-11-21T03:00:00.000Z. A later one is the last of 9999."""
+    return datetime.fromtimestamp(min(at, _LAST), UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def iso_or_none(at: float | None) -> str | None:
@@ -84,9 +86,12 @@ def run_json(run: Run) -> wire.RunJson:
         "alert": run.alert,
         "ticketId": run.ticket_id,
         "retryOf": run.retry_of,
+        "parent": run.parent,
+        "subtasks": [subtask_run_id(run.id, place) for place in range(len(run.subtasks))],
         "requestedBy": run.requested_by,
         "callbackHost": host_of(run.callback_url),
         "model": run.model,
+        "onlyLooks": run.only_looks,
         "node": run.next_node.value,
         "assessment": assessment_json(run.assessment) if run.assessment else None,
         "verified": run.verified.value if run.verified else None,
@@ -139,6 +144,17 @@ def event_json(event: RunEvent, *, look: bool) -> wire.EventJson:
     }
 
 
+def thinking_json(event: RunEvent) -> wire.ThinkingJson:
+    """What a model wrote so far, while it writes; the newest stands for all before it."""
+    return {
+        "runId": event.run_id,
+        "node": event.node,
+        "model": event.metadata.get("thinking", ""),
+        "text": event.content,
+        "createdAt": iso(event.created_at),
+    }
+
+
 def manifest_json(manifest: Manifest) -> wire.ManifestJson:
     """What a command would do."""
     return {
@@ -155,6 +171,7 @@ def manifest_json(manifest: Manifest) -> wire.ManifestJson:
         "forbidden": list(manifest.forbidden),
         "privileged": manifest.privileged,
         "reversible": manifest.reversible,
+        "author": manifest.author,
         "reasons": list(manifest.reasons),
     }
 
@@ -167,6 +184,7 @@ def verdict_json(command: str, verdict: Verdict) -> wire.VerdictJson:
         "rule": verdict.rule,
         "reason": verdict.reason,
         "manifest": manifest_json(verdict.manifest),
+        "undoManifest": manifest_json(verdict.undo) if verdict.undo else None,
     }
 
 
@@ -219,6 +237,7 @@ def approval_json(approval: Approval, step: Step | None = None, alike: Sequence[
         "manifest": manifest_json(approval.manifest),
         "digest": approval.digest,
         "undo": approval.undo,
+        "undoManifest": manifest_json(approval.undo_manifest) if approval.undo_manifest else None,
         "requestedAt": iso(approval.requested_at),
         "expiresAt": iso(approval.expires_at),
         "decidedAt": iso_or_none(approval.decided_at),

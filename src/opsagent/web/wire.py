@@ -54,9 +54,12 @@ class RunJson(TypedDict):
     alert: str
     ticketId: str
     retryOf: str
+    parent: str
+    subtasks: list[str]
     requestedBy: str
     callbackHost: str
     model: str
+    onlyLooks: bool
     node: str
     assessment: AssessmentJson | None
     verified: str | None
@@ -98,6 +101,22 @@ class EventJson(TypedDict):
     ttl: int
 
 
+class ThinkingJson(TypedDict):
+    """The end of what a model wrote so far, in place of the one before. It is not stored and may be missed."""
+
+    runId: str
+    node: str
+    model: str
+    text: str
+    createdAt: str
+
+
+class LiveJson(TypedDict):
+    """What to ask for to be told of changes."""
+
+    accept: str
+
+
 class EventList(TypedDict):
     """A page of events in order; `nextAfter` goes into `after` for the next page, null when there is none."""
 
@@ -112,6 +131,13 @@ class Accepted(TypedDict):
     status: str
     threadId: str
     links: dict[str, str]
+
+
+class Ignored(TypedDict):
+    """A delivery that starts nothing, and why."""
+
+    runId: None
+    ignored: str
 
 
 class InvocationJson(TypedDict):
@@ -137,6 +163,7 @@ class ManifestJson(TypedDict):
     forbidden: list[str]
     privileged: bool
     reversible: bool | None
+    author: str
     reasons: list[str]
 
 
@@ -148,6 +175,7 @@ class VerdictJson(TypedDict):
     rule: str
     reason: str
     manifest: ManifestJson
+    undoManifest: ManifestJson | None
 
 
 class OutsideJson(TypedDict):
@@ -223,6 +251,7 @@ class ApprovalJson(TypedDict):
     manifest: ManifestJson
     digest: str
     undo: str
+    undoManifest: ManifestJson | None
     requestedAt: str
     expiresAt: str
     decidedAt: str | None

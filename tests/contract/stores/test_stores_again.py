@@ -10,7 +10,8 @@ from manual_clock import ManualClock
 from opsagent.domain.run import RETENTION_S, Run, RunResult, RunStatus
 from opsagent.domain.ticket import SignalStatus, Ticket, TicketStatus
 from opsagent.errors import IllegalMove
-from opsagent.ports.stores import Arrival, Change, Joined, Stores
+from opsagent.ports.stores import Change, Stores
+from opsagent.ports.tickets import Arrival, Joined
 from store_nouns import Nouns
 
 RESOLVED = SignalStatus.RESOLVED

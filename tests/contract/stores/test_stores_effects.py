@@ -20,7 +20,8 @@ from opsagent.errors import (
     OpsAgentError,
     TargetBusy,
 )
-from opsagent.ports.stores import Change, EffectClaim, Lease, Measurement, Stores
+from opsagent.ports.stores import Change, EffectClaim, Lease, Stores
+from opsagent.ports.tickets import Measurement
 from store_nouns import Nouns
 
 
@@ -97,7 +98,7 @@ async def test_a_change_is_stored_whole(working: Working, stores: Stores, nouns:
         (1, "one"),
         (2, "two"),
     ]
-    assert await stores.notices.list("acme") == [notice]
+    assert (await stores.notices.list("acme")).items == (notice,)
     assert [entry.action for entry in await stores.audit.list("acme")] == ["step.claimed"]
     assert await stores.tickets.last_measurement("acme", "f1") == measured
 
@@ -149,8 +150,7 @@ async def test_one_effect_at_a_time_per_target(working: Working, stores: Stores,
     step = await working.effect()
     other = await Working.start(stores, nouns)
     refusal = await other.refused(TargetBusy)
-    assert refusal.extra["retryAfter"] > 0
-    assert refusal.extra["heldBy"] == step.id
+    assert refusal.extra == {"heldBy": step.id}, "nobody knows when it ends"
     await other.effect(target="host:web-2")
     await working.save(release_target=step.id)
     await other.effect(2)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from manual_clock import ManualClock
 from opsagent.domain.priority import Priority
 from opsagent.domain.run import RETENTION_S, Run, RunResult, RunStatus, Source
+from opsagent.domain.spending import Amount, Booking, Budget
 from opsagent.errors import IdempotencyMismatch, IllegalMove, InputError, LeaseLost, NotFound
 from opsagent.ports.stores import Change, IdempotencyKey, Stores
 from store_nouns import Nouns
@@ -323,6 +324,8 @@ async def test_ended_runs_go_with_everything_of_theirs(stores: Stores, nouns: No
             claim=nouns.claim(step),
         ),
     )
+    booking = Booking(tenant="acme", run_id=run.id, day="2026-11-30", most=Amount(tokens=9))
+    await stores.spending.book(booking, Budget())
     ended = working.end(RunStatus.FAILED, clock.now(), result=RunResult(summary="Lost."))
     await stores.runs.save(lease, Change(run=ended))
     clock.move(RETENTION_S - 1)
@@ -333,9 +336,11 @@ async def test_ended_runs_go_with_everything_of_theirs(stores: Stores, nouns: No
     with pytest.raises(NotFound):
         await stores.runs.get("acme", run.id)
     assert not await stores.journal.steps("acme", run.id)
+    assert await stores.spending.spent("acme", run_id=run.id) == Amount()
+    assert await stores.spending.spent("acme", day=booking.day) == booking.most
     assert not await stores.journal.events("acme", run.id)
     assert not await stores.approvals.of_run("acme", run.id)
-    assert not await stores.notices.list("acme")
+    assert not (await stores.notices.list("acme")).items
     assert len((await stores.runs.list("acme")).items) == 1
     assert [entry.action for entry in await stores.audit.list("acme")] == ["run.create"]
     assert (await stores.runs.create(nouns.run(), key=key)).id != run.id

@@ -10,7 +10,7 @@ import pytest
 from manual_clock import ManualClock
 from opsagent.adapters.stores.chain import Chain, first_broken
 from opsagent.domain.event import CONTENT_CAP_BYTES
-from opsagent.domain.notice import NoticeStatus
+from opsagent.domain.notice import Lane, Notice, NoticeStatus, Slots
 from opsagent.domain.ticket import SignalStatus, TicketStatus
 from opsagent.errors import IllegalMove, InputError, NotFound
 from opsagent.ports.stores import Stores
@@ -79,7 +79,6 @@ async def test_a_closed_problem_that_returns_is_a_new_ticket(stores: Stores, nou
     (second,) = await stores.tickets.receive([nouns.arrival()])
     assert second.created
     assert second.ticket.id != first.ticket.id
-    assert await stores.tickets.history("acme", "f1") == [saved]
     with pytest.raises(IllegalMove, match="another open ticket"):
         await stores.tickets.save(replace(saved, status=TicketStatus.OPEN), [])
     with pytest.raises(IllegalMove, match="changed meanwhile"):
@@ -154,6 +153,9 @@ async def test_event_texts_are_capped_and_cleaned(stores: Stores, nouns: Nouns) 
         await stores.journal.append([nouns.event(nouns.run())])
 
 
+ONE = Slots(in_all=1, of_place=1, of_tenant=1)
+
+
 async def test_notices_are_taken_once_and_again_after_their_lock(
     stores: Stores, nouns: Nouns, clock: ManualClock
 ) -> None:
@@ -161,26 +163,119 @@ async def test_notices_are_taken_once_and_again_after_their_lock(
     first, second = nouns.notice(), nouns.notice(due_at=clock.now() - 1)
     await stores.notices.add([first, second, later])
     await stores.notices.add([replace(first, body="changed")])
-    taken = await asyncio.gather(*[stores.notices.take(1, 30) for _ in range(5)])
+    taken = await asyncio.gather(*[stores.notices.take(ONE, 30) for _ in range(5)])
     assert sorted(one.id for batch in taken for one in batch) == sorted([first.id, second.id])
     assert {(one.status, one.possible_repeat, one.body) for batch in taken for one in batch} == {
         (NoticeStatus.SENDING, False, "{}")
     }
     clock.move(30)
-    again = await stores.notices.take(10, 30)
+    again = await stores.notices.take(Slots(), 30)
     assert [one.possible_repeat for one in again] == [True, True]
-    await stores.notices.mark(replace(again[0], status=NoticeStatus.DELIVERED, attempts=1))
+    await stores.notices.mark(again[0], replace(again[0], status=NoticeStatus.DELIVERED, attempts=1))
     await stores.notices.mark(
-        replace(again[1], status=NoticeStatus.PENDING, attempts=1, due_at=clock.now() + 5, last_error="timed out")
+        again[1],
+        replace(again[1], status=NoticeStatus.PENDING, attempts=1, due_at=clock.now() + 5, last_error="timed out"),
     )
-    assert await stores.notices.take(10, 30) == []
+    assert await stores.notices.take(Slots(), 30) == []
     clock.move(5)
-    (retried,) = await stores.notices.take(10, 30)
+    (retried,) = await stores.notices.take(Slots(), 30)
     assert (retried.id, retried.attempts, retried.last_error) == (again[1].id, 1, "timed out")
     with pytest.raises(NotFound):
-        await stores.notices.mark(nouns.notice())
-    assert len(await stores.notices.list("acme")) == 3
-    assert len(await stores.notices.list("acme", limit=2)) == 2
+        await stores.notices.mark(unknown := nouns.notice(), unknown)
+    assert (await stores.notices.get("acme", retried.id)).last_error == "timed out"
+    for tenant, name in (("other", retried.id), ("acme", "none")):
+        with pytest.raises(NotFound):
+            await stores.notices.get(tenant, name)
+    page = await stores.notices.list("acme", limit=2)
+    rest = await stores.notices.list("acme", limit=2, cursor=page.cursor)
+    assert [len(page.items), len(rest.items), rest.cursor] == [2, 1, ""]
+    assert {one.id for one in (*page.items, *rest.items)} == {first.id, second.id, later.id}
+
+
+async def test_what_hangs_holds_up_only_its_place_its_tenant_and_its_lane(
+    stores: Stores, nouns: Nouns, clock: ManualClock
+) -> None:
+    def call(host: str, late_s: float, **more: object) -> Notice:
+        return nouns.notice(channel="webhook", address=f"https://{host}/x", due_at=clock.now() - late_s, **more)
+
+    slots = Slots(in_all=4, of_place=2, of_tenant=3)
+    hanging = [call("hook.example", 50 - n) for n in range(5)]
+    other, more, theirs = call("b.example", 9), call("c.example", 8), call("c.example", 7, tenant="other")
+    question = nouns.notice(lane=Lane.URGENT)
+    await stores.notices.add([*hanging, other, more, theirs, question])
+    taken = await stores.notices.take(slots, 30)
+    assert [one.id for one in taken] == [question.id, hanging[0].id, hanging[1].id, other.id, theirs.id]
+    assert await stores.notices.take(slots, 30, sending=taken) == []
+    (next_one,) = await stores.notices.take(slots, 30, sending=[one for one in taken if one.id != other.id])
+    assert next_one.id == more.id
+    late = nouns.notice(lane=Lane.URGENT)
+    await stores.notices.add([late])
+    assert [one.id for one in await stores.notices.take(slots, 30, sending=taken)] == [late.id]
+
+
+async def test_a_sender_whose_claim_was_taken_by_another_says_nothing(
+    stores: Stores, nouns: Nouns, clock: ManualClock
+) -> None:
+    run = await stores.runs.create(nouns.run())
+    await stores.notices.add([nouns.notice(run_id=run.id)])
+    (frozen,) = await stores.notices.take(ONE, 30)
+    clock.move(30)
+    (other,) = await stores.notices.take(ONE, 30)
+    late = replace(frozen, status=NoticeStatus.PENDING, attempts=1, due_at=clock.now() + 1, last_error="refused")
+    with pytest.raises(IllegalMove):
+        await stores.notices.mark(frozen, late, events=[nouns.event(run)])
+    assert await stores.notices.get("acme", frozen.id) == other
+    done = replace(other, status=NoticeStatus.DELIVERED, attempts=1)
+    await stores.notices.mark(other, done)
+    for claim in (frozen, other):
+        with pytest.raises(IllegalMove):
+            await stores.notices.mark(claim, late)
+    assert await stores.notices.get("acme", frozen.id) == done
+    assert await stores.journal.events("acme", run.id) == []
+
+
+async def test_notices_are_found_by_where_they_stand(stores: Stores, nouns: Nouns) -> None:
+    run = await stores.runs.create(nouns.run())
+    mine, other = nouns.notice(run_id=run.id), nouns.notice(channel="email", status=NoticeStatus.DEAD)
+    assert await stores.notices.add([mine, other]) == [mine, other]
+    assert await stores.notices.add([mine]) == []
+    assert (await stores.notices.list("acme", run_id=run.id)).items == (mine,)
+    assert (await stores.notices.list("acme", channel="email")).items == (other,)
+    assert (await stores.notices.list("acme", status=NoticeStatus.DEAD)).items == (other,)
+    assert (await stores.notices.list("acme", status=NoticeStatus.DEAD, channel="slack")).items == ()
+    with pytest.raises(InputError):
+        await stores.notices.list("acme", cursor="nonsense")
+
+
+async def test_what_became_of_a_notice_is_a_line_of_its_run(stores: Stores, nouns: Nouns) -> None:
+    run = await stores.runs.create(nouns.run())
+    mine, orphan = nouns.notice(run_id=run.id), nouns.notice(run_id="gone")
+    await stores.notices.add([mine, orphan])
+    mine, orphan = await stores.notices.take(Slots(), 30)
+    done = replace(mine, status=NoticeStatus.DELIVERED)
+    (line,) = await stores.notices.mark(mine, done, events=[nouns.event(run)])
+    assert await stores.journal.events("acme", run.id) == [line]
+    lost = [replace(nouns.event(run), run_id="gone")]
+    assert not await stores.notices.mark(orphan, replace(orphan, status=NoticeStatus.DEAD), events=lost)
+    assert (await stores.notices.get("acme", orphan.id)).status is NoticeStatus.DEAD, "the line is lost, it is not"
+
+
+async def test_what_was_given_up_or_delivered_is_sent_again_and_recorded(
+    stores: Stores, nouns: Nouns, clock: ManualClock
+) -> None:
+    dead = nouns.notice(status=NoticeStatus.DEAD, attempts=12, last_error="It is down.", due_at=clock.now() + 99)
+    done = nouns.notice(status=NoticeStatus.DELIVERED, attempts=1)
+    await stores.notices.add([dead, done])
+    again = await stores.notices.resend("acme", dead.id, "person:ada")
+    assert (again.status, again.attempts, again.possible_repeat) == (NoticeStatus.PENDING, 0, False)
+    assert (await stores.notices.resend("acme", done.id, "person:ada")).possible_repeat
+    with pytest.raises(IllegalMove):
+        await stores.notices.resend("acme", done.id, "person:ada")
+    with pytest.raises(NotFound):
+        await stores.notices.resend("acme", "none", "person:ada")
+    assert {one.id for one in await stores.notices.take(Slots(), 30)} == {dead.id, done.id}
+    entries = [(one.actor, one.action, one.detail["was"]) for one in await stores.audit.list("acme")]
+    assert entries == [("person:ada", "notice.resent", "dead"), ("person:ada", "notice.resent", "delivered")]
 
 
 async def test_the_record_is_chained_per_tenant(stores: Stores, nouns: Nouns) -> None:

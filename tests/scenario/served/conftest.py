@@ -11,13 +11,24 @@ import pytest
 from served import Caller, Served, Shop, serve, shop_in
 
 _NUMBERS = itertools.count(1)
+# For the walks, so that there is an escalation to look for; nobody is ever told.
+LATE = """
+policies:
+  - name: late
+    on: ticket_open
+    match: [service=marmalade]
+    steps: [{after: 30d, tell: {channel: webhook, address: "http://127.0.0.1:9/"}}]
+"""
 
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server that acts and calls back to loopback; shared, so each test brings shops of its own."""
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "escalation.yaml").write_text(LATE)
     with serve(
-        tmp_path_factory.mktemp("served") / "data",
+        folder / "data",
+        escalation_file=folder / "escalation.yaml",
         allow_private_callbacks="true",
         callback_secret="the callback secret of the tests",
     ) as running:

@@ -11,10 +11,19 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from opsagent.domain.identity import PERMISSIONS, Permission, Role
+from opsagent.web import session, single_sign_on
 from served import Caller, Served, serve
 
 OPEN = {("get", "/healthz"), ("get", "/readyz")}
+SIGNED = {"/api/v1/trigger/slack", "/api/v1/slack/interactions"}  # a signature is their proof, and no key is
+# The others of this kind read their body first, and here it is broken; they are walked in unit/web/test_web_auth.py.
+ONLY_PERSONS = {"/api/v1/escalations/{escalation_id}/acknowledge", "/api/v1/people/{person_id}/invitation"}
 HALF = {"content": b"{", "headers": {"Content-Type": "application/json"}}  # let in or not, nothing is done
+
+
+def signs_in(method: str, path: str) -> bool:
+    """Whoever does has no key yet."""
+    return (method.upper(), path) in session.OPEN_DOORS | single_sign_on.OPEN_DOORS
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +34,7 @@ def routes(served: Served) -> list[tuple[str, str, str]]:
         (method, path, operation["x-permission"])
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
+        if path not in SIGNED and not signs_in(method, path)
     ]
     assert len(found) > 40
     return found
@@ -47,6 +57,13 @@ def test_without_a_key_only_the_probes_answer(served: Served, routes: list[tuple
                 assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
+@pytest.mark.parametrize("path", sorted(SIGNED))
+def test_no_key_opens_a_door_that_takes_signatures(served: Served, path: str) -> None:
+    for headers in ({}, {"Authorization": f"Bearer {served.admin().key}"}):
+        answer = httpx.post(f"{served.url}{path}", content=b"text=hello", headers=headers)
+        assert (answer.status_code, answer.json()) == (401, {"error": "Invalid signature"})
+
+
 @pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("kind", ["person", "service"])
 def test_each_role_is_let_in_where_its_permissions_say_and_nowhere_else(
@@ -60,9 +77,9 @@ def test_each_role_is_let_in_where_its_permissions_say_and_nowhere_else(
     held = PERMISSIONS[role] - ({Permission.APPROVE} if kind == "service" else set())
     for method, path, permission in routes:
         answer = asked(caller, method, path)
-        let_in = permission in held or (method, path) in OPEN
+        let_in = (permission in held and (kind == "person" or path not in ONLY_PERSONS)) or (method, path) in OPEN
         assert (answer.status_code not in (401, 403)) == let_in, f"{role} {method} {path}: {answer.text}"
-        assert answer.status_code < 500
+        assert answer.status_code < 500, f"{method} {path}"
 
 
 def test_an_intake_key_may_post_and_cannot_read_what_became_of_it(served: Served) -> None:

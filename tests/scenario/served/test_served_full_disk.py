@@ -112,15 +112,13 @@ def test_an_effect_whose_end_cannot_be_stored_is_done_once(tmp_path: Path) -> No
     shop = shop_in(tmp_path, "shop")
     with serve(tmp_path / "data", lease_seconds=600) as served:
         admin = served.admin()
-        fix = "sleep 1 && touch {{connection.healthy}} && echo x | tee -a {{connection.counter}}"
+        counted = "tee -a {{connection.counter}}"
+        fix = f"echo begun | {counted} && sleep 1 && touch {{{{connection.healthy}}}} && echo x | {counted}"
         shop.register(admin, fix)
         run_id = shop.execute(admin)
         admin.approve(admin.question(run_id))
 
-        def claimed() -> bool:
-            return "claimed" in {one["status"] for one in admin.get_json(f"/api/v1/agent/{run_id}")["steps"]}
-
-        until(claimed, "the effect has begun")
+        until((shop.folder / "counter").exists, "the effect has begun")
         disk = limited(served)
         disk.fill()
         until(shop.healthy.exists, "the effect has happened")
@@ -129,7 +127,7 @@ def test_an_effect_whose_end_cannot_be_stored_is_done_once(tmp_path: Path) -> No
         disk.free()
         run = admin.run_once(run_id)
         assert (run["status"], run["hadEffect"]) == ("completed", True), run
-        assert (shop.folder / "counter").read_text() == "x\n"
+        assert (shop.folder / "counter").read_text() == "begun\nx\n"
         steps = [one for one in admin.get_json(f"/api/v1/agent/{run_id}")["steps"] if one["name"] == "mend"]
         assert [(one["attempt"], one["status"]) for one in steps] == [(1, "succeeded")]
 

@@ -82,3 +82,13 @@ def test_a_private_address_in_disguise_is_still_private(address: IPv4Address) ->
     ]
     for disguise in disguises:
         assert refused(str(disguise), allow_private=False)
+
+
+@pytest.mark.parametrize(
+    "text", ["169.254.169.254", "fe80::1", "fd00:ec2::254", "100.100.100.200", "::ffff:169.254.0.1"]
+)
+def test_link_local_and_metadata_have_a_switch_of_their_own(text: str) -> None:
+    assert refused(text, allow_private=True)
+    assert not refused(text, allow_private=False, allow_link_local=True)
+    assert refused("10.0.0.1", allow_private=False, allow_link_local=True)
+    assert refused("0.0.0.0", allow_private=True, allow_link_local=True)  # noqa: S104 - the very address

@@ -6,18 +6,14 @@ import gzip
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from opsagent.adapters.clock import SystemClock
 from opsagent.adapters.outbound import OutboundClient, OutboundConfig, OutboundResponse
 from opsagent.errors import ConfigurationError, InputError, OpsAgentError, TooLarge, UnavailableError
+from servers.certificates import certificate
 
 Answer = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
@@ -319,28 +315,6 @@ async def test_ipv6_is_spoken() -> None:
         assert (await client().request("GET", f"http://[::1]:{server.port}/")).body == b"six"
 
 
-def certificate(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    built = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem, secret = folder / "cert.pem", folder / "key.pem"
-    pem.write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    secret.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(pem, secret)
-    return pem, context
-
-
 async def test_the_certificate_must_be_of_the_name_not_of_the_address(tmp_path: Path) -> None:
     pem, tls = certificate(tmp_path, "shop.example")
     seen: list[str | None] = []
@@ -361,3 +335,31 @@ def test_certificates_that_cannot_be_read_stop_the_start(tmp_path: Path) -> None
     for file in (tmp_path / "no.pem", tmp_path / "missing.pem"):
         with pytest.raises(ConfigurationError):
             client(ca_file=file)
+
+
+async def test_a_cut_body_is_taken_as_far_as_it_goes() -> None:
+    async with serving(says(b"x" * 500)) as server:
+        response = await client(max_response_bytes=100).request("GET", f"http://127.0.0.1:{server.port}/", cut=True)
+    assert (response.status, response.body, response.cut) == (200, b"x" * 100, True)
+    async with serving(says(b"x" * 50, "200 OK")) as server:
+        response = await client(max_response_bytes=50).request("GET", f"http://127.0.0.1:{server.port}/", cut=True)
+    assert (len(response.body), response.cut) == (50, False)
+
+
+async def test_it_is_told_before_the_first_byte_leaves() -> None:
+    began: list[int] = []
+    async with serving(says()) as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        await client().request("POST", url, content=b"x", begins=lambda: began.append(len(server.requests)))
+    assert began == [0]
+    with pytest.raises(UnavailableError):
+        await client().request("POST", url, content=b"x", begins=lambda: began.append(-1))
+    assert began == [0]
+
+
+async def test_a_certificate_nobody_trusts_is_found_before_anything_is_sent(tmp_path: Path) -> None:
+    began: list[int] = []
+    async with serving(says(), tls=certificate(tmp_path, "other.example")[1]) as server:
+        with pytest.raises(UnavailableError):
+            await client().request("GET", f"https://127.0.0.1:{server.port}/", begins=lambda: began.append(1))
+    assert not began

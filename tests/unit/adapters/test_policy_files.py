@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from opsagent.adapters.analysers.shell.analyser import ShellAnalyser, ShellAnalyserConfig
-from opsagent.adapters.analysers.shell.special import CHECKS
+from opsagent.adapters.analysers.shell.classify import RULES
+from opsagent.adapters.executors.local import Backend
 from opsagent.adapters.policy_files import load_policy
 from opsagent.domain.connection import Connection
 from opsagent.domain.manifest import Decision, Proof
+from opsagent.domain.policy import SANDBOXES
 from opsagent.errors import PolicyUnloadable
 
 
@@ -37,7 +39,7 @@ def test_every_named_check_exists():
     _, tables = load_policy()
     for table in tables.commands.values():
         for check in checks(table):
-            assert not check or check in CHECKS, table.name
+            assert not check or check in RULES, table.name
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,9 @@ def test_every_named_check_exists():
         ("", 1, "empty"),
         ("- a\n", 1, "mapping"),
         ("rules: [\n", 2, "YAML"),
+        ("rules: " + "[" * 200_000, 1, "nested"),
+        ("rules:\n" + "- " * 200_000, 2, "nested"),
+        ("rules: &again [*again]\n", 1, "alias"),
         ("rulez: []\n", 1, "rulez"),
         ("rules:\n  - id: a\n    decide: ASK\n    wen: {command: [x]}\n", 4, "wen"),
         ("rules:\n  - id: a\n    decide: ALLOW\n    when: {command: [x]}\n", 3, "ASK or DENY"),
@@ -133,3 +138,37 @@ async def test_an_admin_can_make_something_a_read(tmp_path):
     texts = ["shopctl status --json", "shopctl stop", "/opt/shop/bin/df -h", "/opt/shop/bin/ls"]
     manifests = await analyser.analyse_all(texts, Connection(id="c", tenant="t", name="c"))
     assert [one.proof for one in manifests] == [Proof.READ, Proof.UNKNOWN, Proof.READ, Proof.UNKNOWN]
+
+
+MINIMUM = "minimum_sandbox: {reads: %s, effects: %s}\n"
+
+
+@pytest.mark.parametrize(
+    ("admin", "user", "holds"), [("bwrap", "rlimits", "bwrap"), ("rlimits", "bwrap+seccomp", "bwrap+seccomp")]
+)
+def test_the_stronger_minimum_of_two_files_holds(tmp_path, admin, user, holds):
+    policy, _ = load_policy(
+        write(tmp_path, MINIMUM % (admin, admin), "admin.yaml"), write(tmp_path, MINIMUM % (user, user), "user.yaml")
+    )
+    assert (policy.minimum_reads, policy.minimum_effects) == (holds, holds)
+    assert load_policy()[0].minimum_reads == ""
+    alone, _ = load_policy(user_file=write(tmp_path, "minimum_sandbox: {effects: bwrap}\n"))
+    assert (alone.minimum_reads, alone.minimum_effects) == ("", "bwrap")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("minimum_sandbox: {reads: docker}", "no sandbox of this machine"),
+        ("minimum_sandbox: {read: bwrap}", "not known here"),
+        ("minimum_sandbox: bwrap", "minimum_sandbox"),
+        ("rules: [{id: weak-sandbox, decide: ASK, when: {command: [x]}}]", "not a free rule id"),
+    ],
+)
+def test_a_minimum_that_is_not_understood_stops_the_start(tmp_path, text, words):
+    with pytest.raises(PolicyUnloadable, match=words):
+        load_policy(user_file=write(tmp_path, text + "\n"))
+
+
+def test_the_policy_and_the_executor_order_the_sandboxes_alike():
+    assert [*SANDBOXES, "direct"] == [str(one) for one in Backend]

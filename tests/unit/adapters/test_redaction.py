@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import time
 from urllib.parse import quote, quote_plus
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsagent.adapters.redaction import MARKER, Redaction
+from opsagent.adapters.redaction import MARKER, MIN_LOOSE_CHARS, Close, Redaction, closed
 
 SECRETS = st.text(
     st.characters(min_codepoint=33, max_codepoint=0x24F, exclude_characters="[]"), min_size=8, max_size=40
@@ -174,3 +175,55 @@ def test_time_grows_with_length_only(piece: str) -> None:
     assert (
         min(taken(400_000) for _ in range(3)) < 8 * small * 6 + 0.2
     )  # quadratic would be 64 times; noise is allowed for
+
+
+LONG = "Zq8/" + "kP0s+d7Fh2LmN4vBx9RtYw3E/" * 4 + "=="
+ODD = "hunter/2&x\"y'z"
+
+
+def wrapped(text: str, width: int = 20) -> str:
+    return "\n".join(text[at : at + width] for at in range(0, len(text), width))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        base64.encodebytes(LONG.encode()).decode(),
+        json.dumps({"data": base64.encodebytes(LONG.encode()).decode()}),
+        wrapped(LONG),
+        wrapped(LONG).replace("\n", "\r\n    "),
+        quote(ODD, safe="").replace("%2F", "%2f"),
+        quote(ODD, safe="").lower(),
+        html.escape(ODD),
+        html.escape(ODD).replace("&#x27;", "&#39;"),
+        html.escape(ODD, quote=False),
+        json.dumps(json.dumps(ODD)),
+        json.dumps(json.dumps(json.dumps({"x": ODD}))),
+        json.dumps(ODD).replace("/", "\\/"),
+        " ".join(f"{byte:02x}" for byte in ODD.encode()),
+        ":".join(f"{byte:02X}" for byte in ODD.encode()),
+        "".join(f"\\x{byte:02x}" for byte in ODD.encode()),
+    ],
+)
+def test_a_known_secret_is_found_however_it_was_wrapped_or_escaped(text: str) -> None:
+    redact = Redaction([LONG, ODD])
+    shown = redact(f"before {text} after")
+    assert MARKER in shown
+    assert shown.startswith("before ")
+    assert shown.rstrip().endswith("after")
+    pieces = ("hunter", "kP0s", base64.b64encode(LONG.encode()).decode()[8:20], "68 75", "68:75", "x68")
+    assert any(one in text for one in pieces)
+    assert not any(one in shown for one in pieces)
+    assert redact(shown) == shown
+
+
+@given(secret=SECRETS, text=TEXTS, width=st.integers(1, 20))
+def test_a_known_secret_broken_over_lines_is_never_left(secret: str, text: str, width: int) -> None:
+    redact = Redaction([secret])
+    assert Close(secret).text == closed(secret)
+    if len(closed(secret)) >= MIN_LOOSE_CHARS:
+        assert wrapped(secret, width) not in redact(f"{text}\n{wrapped(secret, width)}\n{text}")
+
+
+def test_a_short_value_is_not_seen_across_words() -> None:
+    assert Redaction(["ab12"])("grab 12 of them") == "grab 12 of them"

@@ -96,6 +96,7 @@ def terminal_on(folder: Path) -> Terminal:
             "OPSAGENT_SANDBOX_ROOT": str(folder / "sandbox"),
             "OPSAGENT_HOST_REACH": "true",
             "OPSAGENT_SETTLE_SECONDS": "0",
+            "OPSAGENT_COOLDOWN_SECONDS": "0",
             "OPSAGENT_MEASURE_EVERY_SECONDS": "0",
             "OPSAGENT_SWEEP_SECONDS": "0.05",
             "COLUMNS": "80",

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 
 from opsagent.adapters.datafolder import write_server
 from opsagent.cli.app import build
@@ -123,7 +124,7 @@ def test_runbooks_are_found_and_shown_as_written(opsagent, tmp_path: Path) -> No
     found = opsagent("runbooks", "search", "disk is full", "--json").json
     assert set(found) == {"query", "fits", "results"}
     assert found["fits"] is True
-    assert set(found["results"][0]) == {"id", "score", "why"}
+    assert set(found["results"][0]) == {"id", "score", "why", "uses"}
     queries = tmp_path / "queries.txt"
     queries.write_text("disk is full\ncertificate expires\nxyzzy\n")
     lines = opsagent("runbooks", "search", "--batch", queries).out.splitlines()
@@ -265,3 +266,30 @@ def test_doctor_names_a_policy_that_does_not_load(opsagent, tmp_path: Path) -> N
     said = opsagent("doctor", "--json", env={"OPSAGENT_ADMIN_POLICY_FILE": str(wrong)})
     assert said.code == 1
     assert [one["state"] for one in said.json["checks"] if one["name"] == "policy"] == ["missing"]
+
+
+def test_slack_users_are_linked_listed_and_unlinked(opsagent) -> None:
+    assert opsagent("slack", "link", "U0123", "ada", "--role", "approver", "--json").json["person"] == "ada"
+    (one,) = opsagent("slack", "people", "--json").json["people"]
+    assert (one["user"], one["role"], one["workspace"]) == ("U0123", "approver", "")
+    assert "ada" in opsagent("slack", "people").out
+    assert opsagent("slack", "link", "u0123", "ada", "--role", "viewer").code == 2
+    assert opsagent("slack", "link", "U0123", "a/b", "--role", "viewer").code == 2
+    assert opsagent("slack", "unlink", "U0123").code == 0
+    assert opsagent("slack", "unlink", "U0123").code == 3
+    assert opsagent("slack", "workspace", "T0123", "--tenant", "acme").code == 0
+    assert opsagent("slack", "workspace", "T0123").code == 4
+    assert opsagent("slack", "workspaces", "--tenant", "acme").out.strip() == "T0123"
+    assert opsagent("slack", "workspace", "T0123", "--tenant", "acme", "--remove").code == 0
+
+
+def test_the_slack_manifest_fits_this_server(opsagent) -> None:
+    assert opsagent("slack", "manifest").code == 2
+    made = opsagent("slack", "manifest", "--json", env={"OPSAGENT_PUBLIC_URL": "https://ops.example/"}).json
+    (command,) = made["features"]["slash_commands"]
+    assert command["url"] == "https://ops.example/api/v1/trigger/slack"
+    assert command["should_escape"] is False
+    asked = made["settings"]["interactivity"]["request_url"]
+    assert asked == "https://ops.example/api/v1/slack/interactions"
+    said = opsagent("slack", "manifest", "--url", "https://other.example")
+    assert yaml.safe_load(said.out)["settings"]["interactivity"]["request_url"].startswith("https://other.example/")

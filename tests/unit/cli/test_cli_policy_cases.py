@@ -49,3 +49,7 @@ def test_explaining_on_a_target_that_is_not_registered(opsagent):
     assert "ASK" in said.out
     assert "pg_read_file" in said.out
     assert opsagent("policy", "explain", "--address", "gopher://x", "--", "x").code == 2
+    said = opsagent("policy", "explain", "--address", "https://api.example.com/v1", "--", "GET /orders/7")
+    assert "ALLOW" in said.out
+    said = opsagent("policy", "explain", "--address", "https://api.example.com/v1", "--", "DELETE /orders/7")
+    assert "ASK" in said.out

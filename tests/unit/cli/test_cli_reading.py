@@ -17,7 +17,7 @@ from opsagent.domain.run import Run, RunResult, RunStatus, Source, Verified
 from opsagent.domain.runbook import Phase
 from opsagent.domain.step import Step, StepStatus
 from opsagent.domain.ticket import Assessment, Classification, Evidence
-from opsagent.loop.agent import RunView
+from opsagent.loop.views import RunView
 from opsagent.web.views import approval_json, event_json, run_json, session_json
 
 TEXT = "cp /srv/good.conf 'shop\u202e.conf' && systemctl restart shop-with-a-rather-long-name.service"

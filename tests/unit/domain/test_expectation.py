@@ -48,6 +48,7 @@ def step(name: str, status: StepStatus, stdout: str = "", number: int = 1, undo_
         (Expect(), outcome(known=False), False, "nobody can tell"),
         (Expect(), outcome(cancelled=True), False, "cancelled"),
         (Expect(), outcome(exit_code=None), False, "never reported"),
+        (Expect(), outcome(exit_code=None, note="It was not started:\nno route."), False, "not started: no route"),
     ],
 )
 def test_an_outcome_meets_or_not_and_says_why(expect: Expect, seen: Outcome, ok: bool, words: str) -> None:
@@ -120,3 +121,22 @@ def test_conditions_in_words() -> None:
     assert describe((When(step="a", state="failed"), When(step="b", state="matches", pattern="x"))) == (
         "a failed and b matches /x/"
     )
+
+
+def test_a_capture_may_come_out_of_json_however_long_its_line_is() -> None:
+    text = json.dumps({"pad": "x" * 10_000, "items": [{"id": 7, "name": "a b", "on": True, "deep": {}, "none": None}]})
+    found = capture({"id": "json:items.0.id", "name": "json:items.0.name"}, outcome(text))
+    assert found == {"id": "7", "name": "a b"}
+    for path in ("items.1.id", "items.0.on", "items.0.deep", "items.0.none", "items", "nothing"):
+        with pytest.raises(InputError):
+            capture({"id": f"json:{path}"}, outcome(text))
+    for seen in (
+        outcome("no JSON"),
+        outcome('{"id": ""}'),
+        outcome('{"id": 1}', truncated=True),
+        outcome("[" * 99_999),
+    ):
+        with pytest.raises(InputError):
+            capture({"id": "json:id"}, seen)
+    with pytest.raises(InputError, match="cut"):
+        capture({"id": "json:items.0.id", "pad": "^(.*)$"}, outcome(text))

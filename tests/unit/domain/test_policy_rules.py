@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from opsagent.domain.command import Command, Reach
 from opsagent.domain.connection import Connection
 from opsagent.domain.manifest import Decision, Invocation, Manifest, Proof
-from opsagent.domain.policy import Policy, Rule, explain, judge, registered
+from opsagent.domain.policy import SANDBOXES, Policy, Rule, explain, judge, registered
 
 READ = Manifest(proof=Proof.READ, invocations=(Invocation("df", ("-h",)),), reads=("/var",))
 EFFECT = Manifest(proof=Proof.EFFECT, invocations=(Invocation("touch", ("a",)),), writes=("a",), reasons=("writes a",))
@@ -121,6 +121,45 @@ def test_scratch_work_in_a_strong_sandbox_need_not_ask():
         (EFFECT, SANDBOX, replace(COMMAND, credential="db"), "bwrap"),
     ):
         assert decide(manifest, connection=connection, command=command, backend=backend).decision is Decision.ASK
+
+
+@pytest.mark.parametrize("backend", SANDBOXES)
+def test_scratch_work_need_not_ask_in_what_is_at_least_as_strong(backend):
+    held = backend != "rlimits"
+    assert (decide(EFFECT, connection=SANDBOX, backend=backend).rule == "sandbox-scratch") is held
+
+
+SANDBOXED, ON_HOST = COMMAND, replace(COMMAND, reach=Reach.HOST)
+LEAST = replace(POLICY, minimum_reads="bwrap", minimum_effects="bwrap+seccomp")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "command", "backend", "host_backend", "weak"),
+    [
+        (READ, SANDBOXED, "rlimits", "bwrap", True),
+        (READ, SANDBOXED, "bwrap", "rlimits", False),
+        (READ, ON_HOST, "bwrap", "rlimits", True),
+        (READ, ON_HOST, "rlimits", "bwrap", False),
+        (EFFECT, SANDBOXED, "bwrap", "bwrap+seccomp", True),
+        (EFFECT, SANDBOXED, "bwrap+seccomp", "rlimits", False),
+        (replace(EFFECT, proof=Proof.UNKNOWN), SANDBOXED, "bwrap", "bwrap", True),
+        (EFFECT, ON_HOST, "rlimits", "rlimits", False),  # free on purpose; a person approves it
+        (READ, SANDBOXED, "postgresql", "", False),
+        (READ, ON_HOST, "", "", False),
+    ],
+)
+def test_a_sandbox_below_the_minimum_is_refused(manifest, command, backend, host_backend, weak):
+    told = decide(manifest, policy=LEAST, command=command, backend=backend, host_backend=host_backend)
+    assert (told.rule == "weak-sandbox") is weak
+    if weak:
+        assert told.decision is Decision.DENY
+        assert (
+            f"held in by {host_backend if command is ON_HOST else backend}, and the policy asks for bwrap"
+            in told.reason
+        )
+        assert "opsagent doctor" in told.reason
+    without = decide(manifest, command=command, backend=backend, host_backend=host_backend)
+    assert without.rule != "weak-sandbox"
 
 
 def test_explain_is_plain_data():

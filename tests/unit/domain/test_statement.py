@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opsagent.domain.render import Values
-from opsagent.domain.statement import outside_quotes, render_statement, statement_holes
+from opsagent.domain.statement import render_statement, statement_holes
 from opsagent.errors import InputError
 
 FINE = ["select {{x}}", "select * from t where a={{x}} and b in ({{x}}, {{ y }})", ["select {{x}}\n", " {{y}} no\n"][0]]
@@ -53,8 +53,3 @@ def test_the_text_is_never_changed_by_a_value(value: str) -> None:
         return
     assert rendered.text == text
     assert [(one.name, one.value, one.origin) for one in rendered.bound] == [("x", value, "capture x")]
-
-
-@given(st.text(alphabet="ab '\"`$-/*#;\n", max_size=40))
-def test_blanking_quotes_keeps_every_position(text: str) -> None:
-    assert len(outside_quotes(text)) == len(text)

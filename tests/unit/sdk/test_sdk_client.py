@@ -33,6 +33,7 @@ def settings(tmp_path: Path) -> Settings:
         "sandbox_root": tmp_path / "sandbox",
         "host_reach": True,
         "settle_seconds": 0,
+        "cooldown_seconds": 0,
     }
     return Settings.load(given, environ={})
 

@@ -30,7 +30,7 @@ def test_the_defaults_are_safe(home: dict[str, str], tmp_path: Path) -> None:
     assert settings.server.host == "127.0.0.1"
     assert settings.server.data_dir == tmp_path / ".local/share/opsagent"
     assert settings.intake.enabled
-    assert not settings.intake.auto_close
+    assert settings.intake.auto_close == "off"
     assert not settings.execution.host_reach
     assert not settings.security.allow_private_callbacks
     assert settings.security.credential_encryption_key.get_secret_value() == ""

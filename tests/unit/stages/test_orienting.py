@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from opsagent.domain.connection import Connection
-from opsagent.domain.reading import Reading
 from opsagent.domain.run import Run, Source
-from opsagent.domain.runbook import Parameter, Runbook
-from opsagent.domain.ticket import Classification, Ticket, TicketStatus
+from opsagent.domain.runbook import Parameter, Phase, Runbook, RunbookStep
+from opsagent.domain.ticket import Ticket
 from opsagent.stages.aim import Missing, Target, aim
-from opsagent.stages.triage import triage
 
 
 def run(**changes: object) -> Run:
@@ -73,20 +71,6 @@ def test_a_value_that_does_not_fit_is_refused() -> None:
         assert isinstance(aim(run(), runbook, ticket(unit=hostile, host="a"), WEB), Missing), hostile
 
 
-def test_a_measurement_decides_and_history_only_colours() -> None:
-    noise = [
-        Ticket(id="o", tenant="t", fingerprint="f", name="Down", title="", source="", status=TicketStatus.CLOSED)
-    ] * 9
-    assert triage(Reading(healthy=False, text="no"), noise, now=0).classification is Classification.TRUE_POSITIVE
-    healthy = triage(Reading(healthy=True, text="yes"), [], now=0)
-    assert healthy.classification is Classification.FALSE_POSITIVE
-    assert healthy.measured
-    unknown = triage(Reading(healthy=None, text="cannot"), noise, now=0)
-    assert unknown.classification is Classification.UNCERTAIN
-    assert 0.5 < unknown.confidence < 0.95
-    assert not unknown.measured
-
-
 def test_a_named_target_whose_labels_contradict_the_ticket_is_not_taken() -> None:
     runbook = Runbook(id="b", title="b", source="", version="v", connection="web-1")
     refused = aim(run(), runbook, ticket(host="staging"), WEB)
@@ -98,3 +82,55 @@ def test_a_target_registered_later_is_not_in_the_scope() -> None:
     later = Connection(id="n", tenant="t", name="new", labels={"host": "n"}, created_at=2.0)
     assert isinstance(aim(run(scope=(), created_at=1.0), None, ticket(host="n"), [later]), Missing)
     assert isinstance(aim(run(scope=(), created_at=3.0), None, ticket(host="n"), [later]), Target)
+
+
+def cloud(name: str, number: str, **labels: str) -> Connection:
+    return Connection(
+        id=name, tenant="t", name=name, executor="aws", address=f"aws://{number}/eu-central-1", labels=labels
+    )
+
+
+CLOUDS = [*WEB, cloud("prod", "111111111111", team="shop"), cloud("lab", "222222222222", team="shop")]
+EVERYWHERE = ("prod", "lab", "web-1", "web-2", "sandbox")
+
+
+def for_accounts(**changes: object) -> Runbook:
+    step = RunbookStep(name="look", phase=Phase.DIAGNOSIS, text="aws s3 ls", line=1, executor="aws")
+    values: dict[str, object] = {"id": "b", "tenant": "t", "title": "b", "version": "v", "source": "", "steps": (step,)}
+    return Runbook(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_an_account_a_request_names_is_aimed_at() -> None:
+    for task, account_id in (("stopped in 222222222222", ""), ("lab is slow", ""), ("look", "222222222222")):
+        wanted = run(task=task, account_id=account_id, scope=EVERYWHERE)
+        target = aim(wanted, for_accounts(), None, CLOUDS)
+        assert isinstance(target, Target)
+        assert (target.connection.name, target.why) == ("lab", "its account is named")
+
+
+def test_an_account_a_ticket_names_tells_its_labels_apart() -> None:
+    wanted = run(scope=EVERYWHERE)
+    target = aim(wanted, for_accounts(), ticket(team="shop", account="111111111111"), CLOUDS)
+    assert isinstance(target, Target)
+    assert target.connection.name == "prod"
+    assert isinstance(aim(wanted, for_accounts(), ticket(team="shop"), CLOUDS), Missing)
+
+
+def test_an_account_outside_the_scope_or_unknown_is_not_taken() -> None:
+    unknown = aim(run(task="in 333333333333", scope=EVERYWHERE), for_accounts(), None, CLOUDS)
+    assert isinstance(unknown, Missing)
+    assert "333333333333" in unknown.reason
+    outside = aim(run(task="in 222222222222", scope=("prod",)), for_accounts(), None, CLOUDS)
+    assert isinstance(outside, Missing)
+
+
+def test_what_is_named_by_people_stands_above_what_a_text_says() -> None:
+    target = aim(run(task="lab", connection="prod", scope=EVERYWHERE), for_accounts(), None, CLOUDS)
+    assert isinstance(target, Target)
+    assert target.connection.name == "prod"
+
+
+def test_a_runbook_for_a_host_is_not_led_to_an_account() -> None:
+    target = aim(run(task="lab is slow", scope=EVERYWHERE), None, None, CLOUDS)
+    assert isinstance(target, Target)
+    assert target.connection.name == "sandbox"

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsagent.domain.notice import Notice, NoticeStatus
-from opsagent.errors import StoreUnavailable
+from opsagent.domain.event import EventType, RunEvent
+from opsagent.domain.notice import Lane, Notice, NoticeStatus, Slots
+from opsagent.errors import NotFound, StoreUnavailable
 from opsagent.ports.notify import Delivery
 from opsagent.watch.outbox import Outbox, OutboxConfig, backoff
 
@@ -61,53 +62,68 @@ class Notices:
         self.clock = clock
         self.rows = {one.id: one for one in notices}
         self.failing = 0
+        self.lines: list[RunEvent] = []
 
-    async def take(self, limit: int, lock_s: float) -> Sequence[Notice]:
+    async def take(self, slots: Slots, lock_s: float, *, sending: Sequence[Notice] = ()) -> Sequence[Notice]:
         if self.failing:
             self.failing -= 1
             raise StoreUnavailable("The disk is full.", fix="Free some space.")
         open_ = (NoticeStatus.PENDING, NoticeStatus.SENDING)
-        due = [one for one in self.rows.values() if one.status in open_ and one.due_at <= self.clock.now()][:limit]
-        taken = [
-            replace(
-                one,
-                status=NoticeStatus.SENDING,
-                due_at=self.clock.now() + lock_s,
-                possible_repeat=one.possible_repeat or one.status is NoticeStatus.SENDING,
-            )
-            for one in due
-        ]
+        due = [one for one in self.rows.values() if one.status in open_ and one.due_at <= self.clock.now()]
+        taken: list[Notice] = []
+        for one in due:
+            full = slots.full([*sending, *taken], one.lane)
+            if full is None or one.place in full.places or one.tenant in full.tenants:
+                continue
+            repeat = one.possible_repeat or one.status is NoticeStatus.SENDING
+            until_s = self.clock.now() + lock_s
+            taken.append(replace(one, status=NoticeStatus.SENDING, due_at=until_s, possible_repeat=repeat))
         self.rows |= {one.id: one for one in taken}
         return taken
 
-    async def mark(self, notice: Notice) -> None:
+    async def mark(self, before: Notice, after: Notice, *, events: Sequence[RunEvent] = ()) -> Sequence[RunEvent]:
         if self.failing:
             self.failing -= 1
             raise StoreUnavailable("The disk is full.", fix="Free some space.")
-        self.rows[notice.id] = notice
+        assert self.rows[before.id] == before
+        self.rows[before.id] = after
+        self.lines += events
+        return events
 
-    async def list(self, tenant: str, *, limit: int = 100) -> Sequence[Notice]:
-        return [one for one in self.rows.values() if one.tenant == tenant][:limit]
+    async def get(self, tenant: str, notice_id: str) -> Notice:
+        if notice_id not in self.rows or self.rows[notice_id].tenant != tenant:
+            raise NotFound(f"no notice {notice_id}")
+        return self.rows[notice_id]
 
-    async def add(self, notices: Sequence[Notice]) -> None:
-        for one in notices:
-            self.rows.setdefault(one.id, one)
+    async def add(self, notices: Sequence[Notice]) -> Sequence[Notice]:
+        new = [one for one in notices if one.id not in self.rows]
+        self.rows |= {one.id: one for one in new}
+        return new
 
 
 class Scripted:
     """A channel that answers as told, and knows how many sends ran at once."""
 
-    name = "test"
+    name = about = "test"
+    changes = False
+
+    def destination(self, address: str) -> str:
+        return address
+
+    def shown(self, address: str) -> str:
+        return address[:1] + "…"
 
     def __init__(self, *answers: Delivery | Exception) -> None:
         self.answers = list(answers)
         self.sent: list[Notice] = []
+        self.earlier: list[str] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.at_once = self.most = 0
 
-    async def send(self, notice: Notice) -> Delivery:
+    async def send(self, notice: Notice, *, earlier: str = "") -> Delivery:
         self.sent.append(notice)
+        self.earlier.append(earlier)
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         try:
@@ -152,17 +168,76 @@ async def test_what_is_due_is_sent_once() -> None:
     assert (row.status, row.attempts, row.last_error) == (NoticeStatus.DELIVERED, 1, "")
 
 
+async def test_one_that_follows_waits_for_the_earlier_and_is_sent_with_its_receipt() -> None:
+    clock, notices, channel, outbox = house(DOWN, Delivery(delivered=True, receipt="ts-1"), count=2)
+    notices.rows["n1"] = replace(notices.rows["n1"], follows="n0")
+    await outbox.run_once()
+    assert [one.id for one in channel.sent] == ["n0"]
+    assert (notices.rows["n1"].status, notices.rows["n1"].attempts) == (NoticeStatus.PENDING, 0)
+    clock.move(100)
+    await outbox.run_once()
+    clock.move(100)
+    await outbox.run_once()
+    assert [one.id for one in channel.sent] == ["n0", "n0", "n1"]
+    assert channel.earlier == ["", "", "ts-1"]
+    assert notices.rows["n0"].receipt == "ts-1"
+
+
+async def test_one_that_follows_what_cannot_be_read_now_waits_for_it() -> None:
+    clock, notices, channel, outbox = house(OK, count=2)
+    notices.rows["n0"] = replace(notices.rows["n0"], status=NoticeStatus.DELIVERED, receipt="ts-1")
+    notices.rows["n1"] = replace(notices.rows["n1"], follows="n0")
+    get, notices.get = notices.get, unreadable
+    await outbox.run_once()
+    assert channel.sent == []
+    assert (notices.rows["n1"].status, notices.rows["n1"].attempts) == (NoticeStatus.PENDING, 0)
+    notices.get = get
+    clock.move(1)
+    await outbox.run_once()
+    assert channel.earlier == ["ts-1"]
+
+
+async def unreadable(tenant: str, notice_id: str) -> Notice:
+    raise StoreUnavailable(f"Notice {notice_id} of {tenant} cannot be read.", fix="Free some space.")
+
+
+async def test_one_that_follows_what_is_dead_or_gone_is_sent_by_itself() -> None:
+    _, notices, channel, outbox = house(OK, count=3)
+    notices.rows["n0"] = replace(notices.rows["n0"], status=NoticeStatus.DEAD)
+    notices.rows["n1"] = replace(notices.rows["n1"], follows="n0")
+    notices.rows["n2"] = replace(notices.rows["n2"], follows="gone")
+    await outbox.run_once()
+    assert channel.earlier == ["", ""]
+
+
 async def test_a_failed_send_waits_longer_each_time_and_dies() -> None:
-    clock, notices, channel, outbox = house(DOWN, attempts=4)
-    waits = []
-    while notices.rows["n0"].status is not NoticeStatus.DEAD:
-        assert await outbox.run_once() == 1
+    clock, notices, channel, outbox = house(DOWN)
+    waits, began = [], clock.now()
+    assert await outbox.run_once() == 1
+    while notices.rows["n0"].status is NoticeStatus.PENDING:
         waits.append(notices.rows["n0"].due_at - clock.now())
-        clock.move(max(0.0, waits[-1]))
+        clock.move(waits[-1])
+        assert await outbox.run_once() == 1
+    assert notices.rows["n0"].status is NoticeStatus.DEAD
     assert waits[:3] == [0.5, 1.0, 2.0]
-    assert len(channel.sent) == 4
+    assert max(waits) == 300.0
+    assert clock.now() - began == 24 * 3600.0, "it is tried for a day, the last time at its end"
+    assert len(channel.sent) > 24 * 12
     assert notices.rows["n0"].last_error == "It is down."
     assert await outbox.run_once() == 0
+
+
+async def test_a_question_is_tried_until_its_end_and_again_where_a_person_says_so() -> None:
+    clock, notices, _, outbox = house(Delivery(delivered=False, retry_after_s=1.0, error="Too many."))
+    notices.rows["n0"] = replace(notices.rows["n0"], ends_at=clock.now() + 1800)
+    assert await outbox.run_once() == 1
+    while notices.rows["n0"].status is NoticeStatus.PENDING:
+        clock.move(notices.rows["n0"].due_at - clock.now())
+        assert await outbox.run_once() == 1
+    assert (clock.now(), notices.rows["n0"].status) == (2800.0, NoticeStatus.DEAD)
+    notices.rows["n0"] = notices.rows["n0"].again(clock.now())
+    assert await outbox.run_once() == 1
+    assert notices.rows["n0"].status is NoticeStatus.PENDING
 
 
 async def test_a_final_answer_is_not_tried_again() -> None:
@@ -199,7 +274,7 @@ async def test_a_send_that_hangs_is_given_up() -> None:
 async def test_an_end_that_could_not_be_stored_makes_a_possible_repeat() -> None:
     clock, notices, channel, outbox = house(OK)
 
-    async def send(one: Notice) -> Delivery:
+    async def send(one: Notice, *, earlier: str = "") -> Delivery:
         channel.sent.append(one)
         notices.failing = 1 if len(channel.sent) == 1 else 0
         return OK
@@ -213,17 +288,45 @@ async def test_an_end_that_could_not_be_stored_makes_a_possible_repeat() -> None
     assert notices.rows["n0"].status is NoticeStatus.DELIVERED
 
 
+async def test_one_that_was_found_is_no_possible_repeat() -> None:
+    clock, notices, _, outbox = house(replace(DOWN, uncertain=True), Delivery(delivered=True, once=True))
+    notices.rows["n0"] = replace(notices.rows["n0"], run_id="r1")
+    await outbox.run_once()
+    assert notices.rows["n0"].possible_repeat
+    clock.move(1)
+    await outbox.run_once()
+    assert not notices.rows["n0"].possible_repeat
+    (line,) = notices.lines
+    assert "repeat" not in line.content
+
+
 async def test_run_sends_at_most_so_many_at_once_and_a_slow_one_holds_up_no_other() -> None:
     clock = HandClock()
     slow, fast = Scripted(OK), Scripted(OK)
     slow.gate.clear()
     rows = [notice(0, "slow"), *(notice(number, "fast") for number in range(1, 30))]
     notices = Notices(clock, *rows)
-    outbox = Outbox(notices, {"slow": slow, "fast": fast}, clock, SteadyIds(), OutboxConfig(at_once=3))
+    outbox = Outbox(notices, {"slow": slow, "fast": fast}, clock, SteadyIds(), OutboxConfig(slots=Slots(in_all=3)))
     running = asyncio.create_task(outbox.run())
     await until(lambda: len(fast.sent) == 29)
     assert slow.at_once == 1
     assert fast.most <= 2
+    slow.gate.set()
+    await until(lambda: all(one.status is NoticeStatus.DELIVERED for one in notices.rows.values()))
+    outbox.stop()
+    await running
+
+
+async def test_callbacks_that_hang_hold_up_no_question_and_no_other_host() -> None:
+    clock, slow, fast = HandClock(), Scripted(OK), Scripted(OK)
+    slow.gate.clear()
+    callbacks = [replace(notice(number, "slow"), address="https://hook.example/x") for number in range(40)]
+    question = replace(notice(40, "slow"), address="https://chat.example/x", lane=Lane.URGENT)
+    notices = Notices(clock, *callbacks, question, notice(41, "fast"))
+    outbox = Outbox(notices, {"slow": slow, "fast": fast}, clock, SteadyIds())
+    running = asyncio.create_task(outbox.run())
+    await until(lambda: len(fast.sent) == 1 and question.id in [one.id for one in slow.sent])
+    assert slow.most == 5
     slow.gate.set()
     await until(lambda: all(one.status is NoticeStatus.DELIVERED for one in notices.rows.values()))
     outbox.stop()
@@ -286,10 +389,10 @@ async def test_a_fault_in_the_store_is_logged_and_the_rest_goes_on(caplog: pytes
     _, notices, channel, outbox = house(OK, count=2)
     mark = notices.mark
 
-    async def broken(one: Notice) -> None:
-        if one.id == "n0":
+    async def broken(before: Notice, after: Notice, **more: object) -> Sequence[RunEvent]:
+        if before.id == "n0":
             raise ValueError("broken row")
-        await mark(one)
+        return await mark(before, after, **more)
 
     notices.mark = broken
     running = asyncio.create_task(outbox.run())
@@ -310,6 +413,55 @@ async def test_a_store_that_fails_is_tried_again() -> None:
     await until(lambda: len(channel.sent) == 1)
     outbox.stop()
     await running
+
+
+async def test_the_runs_timeline_says_what_was_told_and_what_was_given_up() -> None:
+    heard: list[RunEvent] = []
+    clock, notices, _, _ = house(OK)
+    channel = Scripted(DOWN, replace(DOWN, uncertain=True), OK, replace(DOWN, permanent=True))
+    outbox = Outbox(notices, {"test": channel}, clock, SteadyIds(), publish=heard.append)
+    notices.rows = {"n1": replace(notice(1), run_id="r1", address="secret")}
+    while notices.rows["n1"].status is not NoticeStatus.DELIVERED:
+        assert await outbox.run_once() == 1
+        clock.move(60)
+    (told,) = heard
+    assert (told.type, told.run_id, told.tenant, told.node) == (EventType.NOTIFICATION, "r1", "t", "tell")
+    assert told.content.startswith("Told by test, s…: the result.")
+    assert "may be a repeat" in told.content
+    assert told.metadata == {
+        "notice": "n1", "channel": "test", "status": "delivered", "attempts": "3", "possibleRepeat": "true"
+    }  # fmt: skip
+    await notices.add([replace(notice(2), run_id="r1"), notice(3)])
+    await outbox.run_once()
+    (_, given_up) = heard
+    assert given_up.content == "Not told by test, a…: the result. Given up after one try: It is down."
+    assert notices.lines == heard
+
+
+async def test_a_timeline_that_takes_nothing_holds_up_nothing() -> None:
+    _, notices, _, outbox = house(OK)
+    mark = notices.mark
+
+    async def silent(before: Notice, after: Notice, *, events: Sequence[RunEvent] = ()) -> Sequence[RunEvent]:
+        await mark(before, after)
+        return ()
+
+    notices.mark = silent
+    notices.rows["n0"] = replace(notices.rows["n0"], run_id="r1")
+    await outbox.run_once()
+    assert notices.rows["n0"].status is NoticeStatus.DELIVERED
+
+
+async def test_what_is_sent_now_is_tried_once_and_left_to_the_next_where_it_fails() -> None:
+    clock, notices, channel, outbox = house(DOWN, OK, count=0)
+    first = await outbox.send_now(notice(1))
+    assert (first.status, first.attempts, first.last_error) == (NoticeStatus.PENDING, 1, "It is down.")
+    assert (await outbox.send_now(notice(1))).attempts == 1, "it is there already: it is left to whoever sends"
+    clock.move(1)
+    assert await outbox.run_once() == 1
+    assert notices.rows["n1"].status is NoticeStatus.DELIVERED
+    assert (await outbox.send_now(notice(2))).status is NoticeStatus.DELIVERED
+    assert len(channel.sent) == 3
 
 
 @given(attempt=st.integers(1, 10_000), chance=st.floats(0, 1, exclude_max=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,17 +15,31 @@ from prometheus_client import CollectorRegistry
 from opsagent.adapters.alertmanager.config import AlertmanagerConfig
 from opsagent.adapters.alertmanager.source import AlertmanagerSource
 from opsagent.adapters.analysers.shell.analyser import ShellAnalyser, ShellAnalyserConfig
+from opsagent.adapters.calendar import CronCalendar
 from opsagent.adapters.clock import SystemClock, SystemIds
 from opsagent.adapters.dispatch.inprocess import InProcessDispatch
 from opsagent.adapters.executors.local.hashes import LocalFileHashes
+from opsagent.adapters.jira.config import JiraIntakeConfig
+from opsagent.adapters.jira.source import JiraSource
+from opsagent.adapters.knowledge.from_folder import AllowedFolders
 from opsagent.adapters.knowledge.fts5 import Fts5Index
 from opsagent.adapters.knowledge.markdown import parse_runbook
 from opsagent.adapters.live import LiveHub
+from opsagent.adapters.notify.webhook import WebhookChannel, WebhookConfig
+from opsagent.adapters.outbound import OutboundClient, OutboundConfig
+from opsagent.adapters.passwords import Argon2Config, Argon2Passwords
 from opsagent.adapters.policy_files import load_policy
-from opsagent.adapters.secrets.broker import Broker, BrokerConfig
+from opsagent.adapters.prometheus.rules import read_rules
+from opsagent.adapters.secrets.broker import Broker
 from opsagent.adapters.secrets.sealing import Sealing
+from opsagent.adapters.skills.shelves import SkillShelves
+from opsagent.adapters.slack.api import SlackApi
+from opsagent.adapters.slack.chat import SlackChat
+from opsagent.adapters.slack.config import SlackConfig
 from opsagent.adapters.stores.memory import open_memory
+from opsagent.bootstrap.outfit import runbook_reader
 from opsagent.domain.approval import Approval
+from opsagent.domain.audience import Audience
 from opsagent.domain.command import Command, OutsideSpan, digest
 from opsagent.domain.connection import Connection
 from opsagent.domain.event import EventType, RunEvent
@@ -38,12 +53,18 @@ from opsagent.domain.step import Step, StepStatus
 from opsagent.domain.trigger import Trigger
 from opsagent.errors import NotFound
 from opsagent.loop.agent import Agent
+from opsagent.loop.library import Readers
+from opsagent.loop.people import People
+from opsagent.loop.sessions import Sessions
+from opsagent.loop.telling import Telling
 from opsagent.ports.analyser import Analyser
+from opsagent.ports.clock import Clock, Ids
 from opsagent.ports.secrets import Login
-from opsagent.ports.stores import Change, Lease
+from opsagent.ports.stores import Change, Lease, Stores
 from opsagent.stages.accept import Accept
 from opsagent.stages.correlate import Correlate
 from opsagent.stages.judge import Judge
+from opsagent.stages.silence import FindSilence
 from opsagent.web.app import create_app
 from opsagent.web.deps import Readiness, WebConfig, WebDeps
 
@@ -109,7 +130,7 @@ class Web:
         lease, held = claimed
         return lease, held.begin(self.deps.clock.now())
 
-    async def ask(self, run: Run, number: int = 1, text: str = "systemctl restart shop") -> Approval:
+    async def ask(self, run: Run, number: int = 1, text: str = "systemctl restart shop", **changes: object) -> Approval:
         """Park the run with a question about a step."""
         lease, held = await self.lease(run)
         now = self.deps.clock.now()
@@ -135,6 +156,7 @@ class Web:
             undo="systemctl stop shop",
             reason=VERDICT.reason,
         )
+        approval = replace(approval, **changes)
         step = replace(step, digest=bound, approval_id=approval.id)
         parked = replace(held.park(now, until=approval.expires_at), current_step=step.id)
         await self.agent.stores.runs.save(lease, Change(run=parked, steps=(step,), approvals=(approval,)))
@@ -188,6 +210,15 @@ def event_of(run: Run, content: str, output: str = "") -> RunEvent:
     )
 
 
+QUICK = Argon2Config(time_cost=1, memory_kib=64, lanes=1)
+SLACK = SlackConfig(signing_secret="the-signing-secret-of-the-tests", api_url="http://127.0.0.1:9/api")
+
+
+def slack_chat(clock: Clock) -> SlackChat:
+    """One that takes what is signed, and reaches nobody."""
+    return SlackChat(SLACK, SlackApi(SLACK, OutboundClient(OutboundConfig(), clock), clock))
+
+
 async def _ready() -> Readiness:
     return Readiness(ready=True)
 
@@ -206,9 +237,9 @@ def _judge(policy: Policy, analysers: Mapping[str, Analyser]) -> Judge:
     return Judge(
         analysers=analysers,
         policy=policy,
-        hashes=LocalFileHashes(),
+        hashes=LocalFileHashes(Path("/nowhere")),
         backend=lambda _executor: "bubblewrap",
-        host_reach=True,
+        host_reach=frozenset("*"),
         secrets=NoCredentials(),
     )
 
@@ -220,11 +251,21 @@ def shipped_judge() -> Judge:
     return _judge(policy, {"shell": ShellAnalyser(ShellAnalyserConfig(), tables)})
 
 
+def telling(stores: Stores, clock: Clock, ids: Ids) -> Telling:
+    """One channel that is set up, and one address that is told by it; nothing is ever sent."""
+    client = OutboundClient(OutboundConfig(), clock)
+    hook = Audience(channel="webhook", address="https://hooks.example/very/secret", name="room")
+    channels = {"webhook": WebhookChannel(WebhookConfig(), client, clock)}
+    return Telling(
+        notices=stores.notices, channels=channels, audiences=(hook,), clock=clock, ids=ids, hint=lambda: None
+    )
+
+
 MakeWeb = Callable[..., Awaitable[Web]]
 
 
 @pytest.fixture
-async def make_web() -> AsyncIterator[MakeWeb]:
+async def make_web(tmp_path: Path) -> AsyncIterator[MakeWeb]:
     """Build as many apps as a test wants: `await make_web(enabled=False, rate_per_minute=60, ...)`."""
     made: list[Web] = []
 
@@ -234,6 +275,7 @@ async def make_web() -> AsyncIterator[MakeWeb]:
         judge: Judge | None = None,
         readiness: Callable[[], Awaitable[Readiness]] = _ready,
         alertmanager_secret: str = "",
+        jira_secret: str = "",
         keys: Mapping[str, tuple[Role, PrincipalKind]] = KEYS,
         **config: object,
     ) -> Web:
@@ -243,12 +285,19 @@ async def make_web() -> AsyncIterator[MakeWeb]:
         agent = Agent(
             stores=stores,
             accept=Accept(
-                runs=stores.runs, runbooks=stores.runbooks, connections=stores.connections, clock=clock, ids=ids
+                runs=stores.runs,
+                runbooks=stores.runbooks,
+                connections=stores.connections,
+                clock=clock,
+                ids=ids,
+                skills=SkillShelves(),
             ),
+            find_silence=FindSilence(silences=stores.silences, calendar=CronCalendar(), clock=clock),
             correlate=Correlate(tickets=stores.tickets, clock=clock, ids=ids),
             judge=judge or _judge(Policy(version="empty"), {}),
             index=Fts5Index(None),
             parse_runbook=lambda text, path, tenant: parse_runbook(text, path=path, tenant=tenant),
+            readers=Readers(page=runbook_reader(), rules=read_rules, source=AllowedFolders([tmp_path / "runbooks"])),
             dispatch=InProcessDispatch(clock),
             live=live,
             clock=clock,
@@ -267,17 +316,29 @@ async def make_web() -> AsyncIterator[MakeWeb]:
             )
             await stores.keys.put(key, "test")
         source = AlertmanagerSource(AlertmanagerConfig(secret=alertmanager_secret), ids)
+        passwords = Argon2Passwords(QUICK)
         deps = WebDeps(
             agent=agent,
+            telling=telling(stores, clock, ids),
+            people=People(people=stores.people, passwords=passwords, clock=clock, ids=ids),
+            sessions=Sessions(
+                people=stores.people,
+                keys=stores.keys,
+                sessions=stores.sessions,
+                audit=stores.audit,
+                passwords=passwords,
+                clock=clock,
+                ids=ids,
+            ),
             clock=clock,
             ids=ids,
             sources={"alertmanager": source},
-            config=WebConfig(**{"version": "1.2.3", "tick_s": 0.2, **config}),
+            triggers={"jira": JiraSource(JiraIntakeConfig(secret=jira_secret, site="https://acme.atlassian.net"))},
+            config=WebConfig(**{"version": "1.2.3", "tick_s": 0.2, "session_key": b"k" * 32, **config}),
             readiness=readiness,
             registry=CollectorRegistry(),
-            credentials=Broker(
-                BrokerConfig(), stores.credentials, Sealing([b"k" * 32]), clock, ids, lambda _values: None
-            ),
+            chats={"slack": slack_chat(clock)},
+            credentials=Broker(stores.credentials, Sealing([b"k" * 32]), {}, clock, ids, lambda _values: None),
         )
         web = Web(app=create_app(deps), agent=agent, live=live, deps=deps)
         made.append(web)

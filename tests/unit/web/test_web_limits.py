@@ -6,22 +6,42 @@ import asyncio
 import json
 
 import pytest
+from fastapi.routing import iter_route_contexts
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opsagent.adapters.clock import SystemClock
+from opsagent.adapters.slack.signature import sign
 from opsagent.errors import StoreUnavailable
+from opsagent.web.app import bare_app
 from opsagent.web.deps import Readiness
-from opsagent.web.limits import MAX_BUCKETS, Buckets
 from opsagent.web.origin import same_host
+from opsagent.web.turns import MAX_BUCKETS, Buckets
 
 PATH = "/api/v1/trigger/api"
+WAYS_IN = sorted(
+    (method, route.path)
+    for route in iter_route_contexts(bare_app("1").routes)
+    for method in route.methods or ()
+    if method in {"POST", "PUT"}
+)
 
 
-async def test_a_declared_large_body_is_refused_unread(web):
-    answer = await web.client().post(
-        PATH, content=b"x" * (10 * 1024 * 1024), headers={"Content-Type": "application/json"}
-    )
-    assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+async def test_a_declared_large_body_is_refused_unread_on_every_way_in(web):
+    client = web.client("")
+    declared = {"Content-Type": "application/json", "Content-Length": str(10 * 1024 * 1024)}
+    for method, path in WAYS_IN:
+        answer = await client.request(method, path, content=b"x", headers=declared)
+        assert (path, answer.status_code, answer.json()["code"]) == (path, 413, "too-large")
+
+
+async def test_the_rate_is_limited_on_every_way_in(make_web):
+    web = await make_web(rate_per_minute=1)
+    client = web.client("")
+    await client.get("/api/agent-ops")
+    for method, path in WAYS_IN:
+        answer = await client.request(method, path, content=b"{}")
+        assert (path, answer.status_code, answer.json()["code"]) == (path, 429, "rate-limited")
 
 
 @pytest.mark.parametrize("path", [PATH, "/api/v1/tickets/webhook/alertmanager", "/api/v1/runbooks"])
@@ -107,6 +127,88 @@ async def test_no_limit_when_switched_off(make_web):
     web = await make_web(rate_per_minute=0)
     answers = [(await web.client("viewer").get("/healthz")).status_code for _ in range(20)]
     assert answers == [200] * 20
+
+
+FIRING = {"alerts": [{"status": "firing", "labels": {"alertname": "High"}, "startsAt": "2026-11-20T23:20:00Z"}]}
+PROOF = {
+    "/api/v1/tickets/webhook/alertmanager": {"Authorization": f"Bearer {'s' * 20}"},
+    "/api/v1/trigger/jira": {"X-Automation-Webhook-Token": "j" * 20},
+}
+BODY = {
+    "/api/v1/tickets/webhook/alertmanager": FIRING,
+    "/api/v1/trigger/jira": {"taskDescription": "look", "issueKey": "OPS-1"},
+}
+SELF_PROVING = [*PROOF, "/api/v1/trigger/slack", "/api/v1/slack/interactions"]
+
+
+async def hand_in(web, path, *, proven=True):
+    """What a source sends, with its proof or without."""
+    if path in PROOF:
+        return await web.client("").post(path, json=BODY[path], headers=PROOF[path] if proven else {})
+    at, raw = str(int(SystemClock().now())), b"payload={}" if path.endswith("interactions") else b"command=%2Fops&text="
+    signature = sign("the-signing-secret-of-the-tests" if proven else "another", at, raw)
+    return await web.client("").post(
+        path, content=raw, headers={"X-Slack-Request-Timestamp": at, "X-Slack-Signature": signature}
+    )
+
+
+def strict(make_web, **config):
+    return make_web(alertmanager_secret="s" * 20, jira_secret="j" * 20, rate_per_minute=3, **config)
+
+
+@pytest.mark.parametrize("path", SELF_PROVING)
+async def test_a_flood_that_proves_nothing_does_not_keep_out_what_does(make_web, path):
+    web = await strict(make_web)
+    unproven = [(await hand_in(web, path, proven=False)).status_code for _ in range(5)]
+    assert unproven == [401] * 3 + [429] * 2
+    proven = [(await hand_in(web, path)).status_code for _ in range(5)]
+    assert not set(proven) & {401, 429}
+    assert (await hand_in(web, path, proven=False)).status_code == 429
+
+
+@pytest.mark.parametrize("path", SELF_PROVING)
+async def test_what_is_proven_has_a_limit_of_its_own(make_web, path):
+    web = await strict(make_web, deliveries_per_minute=2)
+    answers = [await hand_in(web, path) for _ in range(4)]
+    assert [one.status_code == 429 for one in answers] == [False, False, True, True]
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    assert (await web.client("").get("/api/agent-ops")).status_code == 401, "what is proven is not the address's"
+
+
+async def test_each_source_and_tenant_has_its_own_limit(make_web):
+    web = await strict(make_web, deliveries_per_minute=1)
+    alertmanager, rule = PROOF
+    assert [(await hand_in(web, alertmanager)).status_code for _ in range(2)] == [202, 429]
+    assert [(await hand_in(web, rule)).status_code for _ in range(2)] == [202, 429]
+
+
+async def test_a_key_proves_a_source_but_no_source_that_is_made_up(make_web):
+    web = await strict(make_web)
+    client = web.client("intake")
+    real = [(await client.post("/api/v1/tickets/webhook/alertmanager", json=FIRING)).status_code for _ in range(6)]
+    assert real == [202] * 6
+    made_up = [(await client.post(f"/api/v1/tickets/webhook/no{nth}", json=FIRING)).status_code for nth in range(5)]
+    assert made_up == [404] * 3 + [429] * 2
+    assert len((await web.client().get("/api/v1/quarantine")).json()["deliveries"]) == 3, "what was refused is not kept"
+
+
+async def test_what_is_let_in_without_proof_counts_before_it_is_stored(make_web):
+    web = await make_web(rate_per_minute=2, loopback=True, open_sources=frozenset({"alertmanager"}))
+    path, client = "/api/v1/tickets/webhook/alertmanager", web.client("")
+    bodies = [{"alerts": [{**FIRING["alerts"][0], "labels": {"alertname": f"High{nth}"}}]} for nth in range(4)]
+    answers = [await client.post(path, json=body, headers={"Host": "localhost"}) for body in bodies]
+    assert [one.status_code for one in answers] == [202, 202, 429, 429]
+    assert len((await web.agent.stores.tickets.list("default")).items) == 2
+
+
+async def test_a_storm_of_single_posts_of_one_alertmanager_is_taken(make_web):
+    web = await make_web(alertmanager_secret="s" * 20, rate_per_minute=60)
+    client, path = web.client(""), "/api/v1/tickets/webhook/alertmanager"
+    statuses = set()
+    for _ in range(5):
+        some = await asyncio.gather(*(client.post(path, json=FIRING, headers=PROOF[path]) for _ in range(100)))
+        statuses |= {one.status_code for one in some}
+    assert statuses == {202}
 
 
 class HandClock:

@@ -14,6 +14,7 @@ import websockets
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from opsagent.domain.event import EventType, RunEvent
 from opsagent.web.live import streams_of_app
 from opsagent.web.server import Server
 
@@ -139,6 +140,28 @@ async def test_sse_hides_output_from_those_who_may_not_look(site):
         async with stream(site, run, name=name) as source:
             outputs = [data.get("toolOutput") async for _, _, data in source if data.get("eventType") == "tool_result"]
         assert outputs == [seen]
+
+
+async def test_sse_shows_what_a_model_writes_to_those_who_may_look(site):
+    for name in ("viewer", "operator"):
+        run = await site.web.run()
+        async with stream(site, run, name=name) as source:
+            await take(source, 1)
+            words = RunEvent(
+                run_id=run.id,
+                tenant=run.tenant,
+                type=EventType.EXECUTION,
+                node="plan",
+                content="so we look",
+                metadata={"thinking": "openai:m"},
+            )
+            site.web.live.publish(words)
+            if name == "operator":
+                ((event, number, told),) = await take(source, 1)
+                assert (event, number) == ("thinking", None)
+                assert (told["node"], told["model"], told["text"]) == ("plan", "openai:m", "so we look")
+            await site.web.end(run)
+            assert [event async for event, _, _ in source] == ["message", "end"]
 
 
 async def until(condition):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from opsagent.domain.escalation import Escalation
+from opsagent.domain.escalation_policy import Occasion
+from opsagent.domain.ticket import TicketStatus
 from opsagent.web.deliveries import is_loopback_name
+from opsagent.web.views import iso_or_none
 
 HOOK = "/api/v1/tickets/webhook/alertmanager"
 
@@ -55,6 +59,7 @@ async def test_resolved_without_a_ticket_makes_none(web):
     assert answer.json() == {
         "received": 1,
         "tickets": [{"ticketId": None, "runId": None, "created": False, "duplicate": False, "reopened": False}],
+        "words": "",
     }
 
 
@@ -67,15 +72,30 @@ async def test_resolved_names_the_ticket_and_closes_nothing(web):
     assert (ticket["status"], ticket["firing"]) == ("open", False)
 
 
+@pytest.mark.parametrize("starts", ["9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59-14:00", "0002-01-01T00:00:00Z"])
+async def test_an_alert_of_any_time_is_a_ticket_that_can_be_looked_at(web, starts):
+    (made,) = (await web.client("intake").post(HOOK, json=delivery(starts=starts))).json()["tickets"]
+    answer = await web.client().get(f"/api/v1/tickets/{made['ticketId']}")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["latestSignals"][0]["startsAt"] < "9000"
+
+
+@pytest.mark.parametrize(
+    ("at", "shown"), [(253402300799.9999, "9999-12-31T23:59:59.000Z"), (1e15, "9999-12-31T23:59:59.000Z"), (0, None)]
+)
+def test_a_time_past_all_calendars_is_shown_as_the_last(at, shown):
+    assert iso_or_none(at) == shown
+
+
 LOCAL = "http://127.0.0.1:8080"
 
 
 async def test_the_sources_own_secret_lets_it_in(make_web):
-    web = await make_web(alertmanager_secret="s3cret-s3cret", source_tenants={"alertmanager": "acme"})
+    web = await make_web(alertmanager_secret="s3cret-s3cret")
     client = web.client("")
     good = await client.post(HOOK, json=delivery(), headers={"Authorization": "Bearer s3cret-s3cret"})
     assert good.status_code == 202
-    assert (await web.agent.stores.tickets.list("acme")).items
+    assert (await web.agent.stores.tickets.list("default")).items
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"X-API-Key": "s3cret-s3cret"}):
         assert (await client.post(HOOK, json=delivery(), headers=headers)).status_code == 401
 
@@ -92,6 +112,11 @@ async def test_the_sources_own_secret_lets_it_in(make_web):
         (True, True, "http://127.0.0.1.evil.example", {}, 401),
         (True, True, LOCAL, {"Origin": "https://evil.example"}, 401),
         (True, True, LOCAL, {"Origin": "null"}, 401),
+        (True, True, LOCAL, {"Forwarded": "for=203.0.113.9"}, 401),
+        (True, True, LOCAL, {"X-Forwarded-For": "203.0.113.9"}, 401),
+        (True, True, LOCAL, {"X-Forwarded-Proto": "https"}, 401),
+        (True, True, LOCAL, {"Via": "1.1 proxy"}, 401),
+        (True, True, LOCAL, {"X-Real-IP": "203.0.113.9"}, 401),
         (True, True, LOCAL, {"X-API-Key": "opsa_wrong"}, 401),
         (True, True, LOCAL, {"X-API-Key": "opsa_viewer-secret"}, 403),
     ],
@@ -161,9 +186,30 @@ async def test_a_wrong_demo_ticket(web, wrong):
     assert (await web.client().post("/api/v1/tickets/demo/ticket", json={**DEMO, **wrong})).status_code == 422
 
 
+def escalation(ticket: str, now: float) -> Escalation:
+    """One about an open ticket, that tells somebody now."""
+    return Escalation(
+        id="e1", tenant="default", policy="p", policy_version="1", occasion=Occasion.TICKET_OPEN, subject=ticket,
+        since=now, began_at=now, ticket_id=ticket, next_at=now,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("service", ["operator", "robot"])
+async def test_a_service_closes_reopens_and_acknowledges_nothing(web, service):
+    made = (await web.client("intake").post("/api/v1/tickets/demo/ticket", json=DEMO)).json()["ticketId"]
+    now, robot = web.deps.clock.now(), web.client(service)
+    await web.agent.stores.escalations.begin([escalation(made, now)])
+    for path in (f"tickets/{made}/close", f"tickets/{made}/reopen", "escalations/e1/acknowledge"):
+        answer = await robot.post(f"/api/v1/{path}")
+        assert (answer.status_code, answer.json()["code"], "a service" in answer.text) == (403, "forbidden", True)
+    assert (await web.agent.stores.tickets.get("default", made)).status is TicketStatus.OPEN
+    assert (await web.agent.stores.escalations.get("default", "e1"))[0].ended is None
+    assert (await web.client("admin").post("/api/v1/escalations/e1/acknowledge")).status_code == 200
+
+
 async def test_a_person_closes_and_reopens(web):
     made = (await web.client("intake").post("/api/v1/tickets/demo/ticket", json=DEMO)).json()
-    address, client = f"/api/v1/tickets/{made['ticketId']}", web.client("operator")
+    address, client = f"/api/v1/tickets/{made['ticketId']}", web.client("approver")
     closed = (await client.post(f"{address}/close", json={"reason": "was a drill"})).json()
     assert (closed["status"], closed["reason"]) == ("closed", "was a drill")
     assert closed["closedAt"].endswith("Z")
@@ -173,3 +219,31 @@ async def test_a_person_closes_and_reopens(web):
     reopened = (await client.post(f"{address}/reopen")).json()
     assert (reopened["status"], reopened["closedAt"]) == ("open", None)
     assert (await client.post("/api/v1/tickets/nowhere/close")).status_code == 404
+
+
+async def test_a_question_outlives_the_closing_of_its_ticket_and_so_does_its_escalation(web):
+    made = (await web.client("intake").post("/api/v1/tickets/demo/ticket", json=DEMO)).json()
+    question = await web.ask(await web.agent.stores.runs.get("default", made["runId"]))
+    await web.client().post(f"/api/v1/tickets/{made['ticketId']}/close")
+    (pending,) = await web.agent.stores.approvals.pending("default")
+    assert pending.id == question.id
+    (waiting,) = await web.agent.stores.escalations.waiting(Occasion.APPROVAL_UNANSWERED, 10)
+    assert waiting.case.ticket.status is TicketStatus.CLOSED
+    assert waiting.case.over(web.deps.clock.now()) is None
+    await web.client().post(f"/api/v1/tickets/{made['ticketId']}/take")
+    (waiting,) = await web.agent.stores.escalations.waiting(Occasion.APPROVAL_UNANSWERED, 10)
+    assert waiting.case.over(web.deps.clock.now()) is not None, "a person has it"
+
+
+async def test_a_ticket_that_is_opened_again_by_hand_is_told_anew_though_somebody_had_looked(web):
+    ticket = (await web.client("intake").post("/api/v1/tickets/demo/ticket", json=DEMO)).json()["ticketId"]
+    escalations, admin = web.agent.stores.escalations, web.client()
+    await escalations.begin([escalation(ticket, web.deps.clock.now())])
+    await admin.post("/api/v1/escalations/e1/acknowledge")
+    await admin.post(f"/api/v1/tickets/{ticket}/reopen")
+    assert not await escalations.waiting(Occasion.TICKET_OPEN, 10), "it was open all the time"
+    await admin.post(f"/api/v1/tickets/{ticket}/close")
+    reopened = (await admin.post(f"/api/v1/tickets/{ticket}/reopen")).json()
+    assert reopened["recurrences"] == 1
+    (waiting,) = await escalations.waiting(Occasion.TICKET_OPEN, 10)
+    assert (waiting.case.subject, waiting.number) == (ticket, 2)

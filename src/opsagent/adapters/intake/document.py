@@ -12,6 +12,7 @@ import orjson
 from opsagent.errors import InputError, TooLarge
 
 MAX_BODY_BYTES = 16 * 1024**2
+NEVER_FROM = 9000  # a year: past it people and programs mean "never" (.NET writes 9999), and zones overflow
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,12})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -67,6 +68,14 @@ class Value:
             raise self.wrong("a text")
         return _storable(self.content)
 
+    def word(self) -> str:
+        """The text, the number or the yes or no here as text; empty where there is none."""
+        if isinstance(self.content, bool):
+            return "true" if self.content else "false"
+        if isinstance(self.content, (int, float)):
+            return str(self.content)
+        return self.text()
+
     def texts(self, *, names: int, characters: int) -> dict[str, str]:
         """An object of texts, empty where there is none; at most so many names, each text at most so long."""
         if self.content is None:
@@ -83,7 +92,7 @@ class Value:
         return found
 
     def time(self) -> float | None:
-        """Epoch seconds of an RFC 3339 time; None where there is none, or it is Go's zero time (year 1)."""
+        """Epoch seconds of an RFC 3339 time; None where there is none: Go's zero time (year 1), or "never"."""
         text = self.text()
         if not text:
             return None
@@ -93,7 +102,7 @@ class Value:
             at = datetime.fromisoformat(text.upper().replace(" ", "T"))
         except ValueError:
             raise self.wrong("a time as in 2026-11-20T23:38:18Z") from None
-        return None if at.year == 1 else (at - _EPOCH).total_seconds()
+        return seconds_of(at)
 
     def wrong(self, wanted: str) -> InputError:
         """This is not what should stand here."""
@@ -106,6 +115,11 @@ class Value:
         """An error about this field."""
         where = self.pointer or "The body"
         return InputError(f"{where} {why}.", fix=fix, extra={"pointer": self.pointer})
+
+
+def seconds_of(at: datetime) -> float | None:
+    """Epoch seconds; None for the year 1, and from `NEVER_FROM` on."""
+    return (at - _EPOCH).total_seconds() if 1 < at.year < NEVER_FROM else None
 
 
 def _storable(text: str) -> str:

@@ -8,17 +8,13 @@ from collections.abc import Mapping
 import orjson
 
 from opsagent.adapters.intake.document import Value
+from opsagent.adapters.intake.saying import MAX_LABEL_CHARS, MAX_LABELS, TITLE_CHARS, UNNAMED, one_line
+from opsagent.adapters.intake.severity import priority_of
 from opsagent.domain.event import cap
 from opsagent.domain.priority import Priority
 from opsagent.domain.ticket import Signal, SignalStatus
 
-MAX_LABELS = 256
-MAX_LABEL_CHARS = 4096
 MAX_ANNOTATION_CHARS = 1024**2
-TITLE_CHARS = 300
-UNNAMED = "unnamed alert"
-# kube-prometheus calls it Watchdog; the others are the names of awesome-prometheus-alerts and of Prometheus' own docs
-HEARTBEATS = frozenset({"watchdog", "deadmansswitch", "deadmanswitch", "prometheusalertmanagere2edeadmanswitch"})
 ENVIRONMENT_LABELS = (
     "environment",
     "env",
@@ -28,12 +24,6 @@ ENVIRONMENT_LABELS = (
     "kubernetes_namespace",
     "exported_namespace",
 )
-PRIORITIES: Mapping[str, Priority] = {
-    **dict.fromkeys(("critical", "page", "emergency", "fatal", "disaster", "p1", "sev1"), Priority.CRITICAL),
-    **dict.fromkeys(("error", "high", "major", "p2", "sev2"), Priority.HIGH),
-    **dict.fromkeys(("warning", "warn", "medium", "moderate", "average", "p3", "sev3"), Priority.MEDIUM),
-    **dict.fromkeys(("info", "informational", "notice", "none", "low", "minor", "debug", "p4", "sev4"), Priority.LOW),
-}
 
 
 def to_signal(alert: Value, *, signal_id: str, tenant: str, source: str, now: float) -> Signal:
@@ -74,11 +64,6 @@ def to_signal(alert: Value, *, signal_id: str, tenant: str, source: str, now: fl
     )
 
 
-def is_heartbeat(signal: Signal) -> bool:
-    """Whether it only says that the alerting itself is alive."""
-    return signal.name.lower() in HEARTBEATS
-
-
 def _status(alert: Value, ends: float | None, now: float) -> SignalStatus:
     if alert["status"].missing or isinstance(alert["status"].content, dict):
         # Alertmanager's own list has an object there (its state is about silences, not about the condition)
@@ -98,19 +83,15 @@ def _fingerprint(alert: Value, labels: Mapping[str, str]) -> str:
 
 
 def _title(name: str, labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
-    title = " ".join(_first(annotations, "summary").split())
+    title = _first(annotations, "summary")
     if not title:
         instance = labels.get("instance", "").strip()
         title = f"{name} on {instance}" if instance else name
-    return title if len(title) <= TITLE_CHARS else title[: TITLE_CHARS - 1] + "…"
+    return one_line(title, TITLE_CHARS)
 
 
 def _priority(labels: Mapping[str, str]) -> Priority:
-    for name in ("severity", "priority", "level"):
-        found = PRIORITIES.get(labels.get(name, "").strip().lower())
-        if found is not None:
-            return found
-    return Priority.MEDIUM
+    return priority_of(*(labels.get(name, "") for name in ("severity", "priority", "level"))) or Priority.MEDIUM
 
 
 def _first(texts: Mapping[str, str], *names: str) -> str:

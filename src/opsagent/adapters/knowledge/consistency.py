@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from opsagent.adapters.knowledge.located import Place
-from opsagent.domain.languages import holes_in
+from opsagent.domain.languages import holes_in, misread
 from opsagent.domain.placeholders import names
 from opsagent.domain.render import CONNECTION_PREFIX
 from opsagent.domain.runbook import PLACEHOLDER, Runbook, RunbookStep
@@ -17,6 +17,15 @@ from opsagent.errors import RunbookError
 _ALMOST = re.compile(r"\{\{\s*[A-Za-z_][A-Za-z0-9_.]*-[A-Za-z0-9_.-]*\s*\}\}")
 _CONNECTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _PLACE_FIX = "Let the value stand alone, with a space on both sides, as an argument of a plain command."
+_MISREAD = {
+    "http": ("request", "Write METHOD /path, then `Name: value` lines, an empty line and the body."),
+    "mcp": ("tool call", 'Write TOOL {"name": "value"}: the tool, then its arguments as one JSON object.'),
+}
+_PLACE_FIXES = {
+    "sql": "Let the value stand where a number or a quoted text would, without quotes around it.",
+    "http": "Let it stand in the path, as the value of a query or a header, or in a JSON body as text or a number.",
+    "mcp": "Let it be a whole text, in quotes, or a number among the arguments.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +136,13 @@ def _check_text(text: str, executor: str, line: int, known: _Known, place: Place
     for match in PLACEHOLDER.finditer(text):
         at = _line(text, match.start(), line)
         _check_known(match.group(1), at, known, place)
+    if text and (problem := misread(executor, text)):
+        kind, fix = _MISREAD[executor]
+        raise place.error(f"this is no {executor} {kind}. {problem}", line, fix)
     for hole in holes_in(executor, text):
         if hole.problem:
             message = f"{{{{{hole.name}}}}} cannot stand here: {hole.problem}"
-            raise place.error(message, _line(text, hole.start, line), _PLACE_FIX)
+            raise place.error(message, _line(text, hole.start, line), _PLACE_FIXES.get(executor, _PLACE_FIX))
 
 
 def _check_known(name: str, line: int, known: _Known, place: Place) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import yaml
 
+from opsagent.adapters.yaml_bounds import unbounded
 from opsagent.errors import RunbookError
 
 _MAX_DEPTH = 12
@@ -57,18 +58,15 @@ def read_yaml(text: str, place: Place, first_line: int, what: str) -> Located:
 
 def _check_events(text: str, place: Place, first_line: int, what: str) -> None:
     """Refuse before anything is built: references blow up, deep nesting exhausts the stack, tags build objects."""
-    depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        depth += isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent))
-        depth -= isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent))
         line = first_line + (event.start_mark.line if event.start_mark else 0)
-        if depth > _MAX_DEPTH:
-            raise place.error(f"the {what} is nested more than {_MAX_DEPTH} deep", line, "Flatten it.")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise place.error(f"the {what} uses a YAML anchor or alias", line, "Write the value out, or quote it.")
         tag = getattr(event, "tag", None)
         if tag is not None and tag != "!":
             raise place.error(f"the {what} uses a YAML tag ({tag})", line, "Leave the tag out, or quote the value.")
+    if deep := unbounded(text, yaml.SafeLoader, deepest=_MAX_DEPTH):
+        raise place.error(f"the {what} {deep[1]}", first_line + deep[0] - 1, "Flatten it.")
 
 
 def _located(node: yaml.Node, place: Place, first_line: int, what: str) -> Located:

@@ -4,6 +4,7 @@ A keyword index always finds something. So the best hit is trusted only when it 
 of the query's information (inverse document frequency) that stands in it, counted in full for its title, names and
 summary and in part for its body. Measured by `bench/retrieval.py` over the shipped runbooks, on queries the threshold
 was not set by: silent for 1.00 of what has no runbook, while refusing 0.10 of what has one (aliases bring that down).
+On public findings it is silent for far less: docs/decisions/0024-vectors.md.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from opsagent.adapters.knowledge.words import is_numbered
 from opsagent.ports.index import Hit
 
 WEIGHTS = (6.0, 8.0, 3.0, 1.0)  # bm25 weights of title, names, summary, body
 BODY_SHARE = 0.5  # what a word counts that stands only in the body
 BACKGROUND = 10  # runbooks imagined beside the real ones, so that a collection of three has rare words too
+TRUSTED = 200  # in a collection of so many runbooks bm25 counts half as much as what is explained
 ENOUGH = 0.28  # the least explained share of a query that is answered
 _NEAREST = 25
 
@@ -35,7 +38,10 @@ class Term:
 def rank(database: sqlite3.Connection, texts: Sequence[str]) -> tuple[list[Hit], bool]:
     """The nearest runbooks, best first, and whether the first answers the query."""
     total = database.execute("SELECT count(*) FROM words").fetchone()[0]
-    terms = [_term(database, text, total) for text in texts]
+    # A numbered name that stands nowhere (http2, node7) says no more than its word.
+    terms = [
+        one for one in (_term(database, text, total) for text in texts) if one.anywhere or not is_numbered(one.text)
+    ]
     present = [term for term in terms if term.anywhere]
     if not present:
         return [], False
@@ -44,13 +50,16 @@ def rank(database: sqlite3.Connection, texts: Sequence[str]) -> tuple[list[Hit],
         "WHERE words MATCH ? ORDER BY 3 DESC, r.id LIMIT ?",
         (*WEIGHTS, " OR ".join(_quoted(term.text) for term in present), _NEAREST),
     ).fetchall()
-    # bm25 alone goes to zero for a word that half of a small collection has; what is explained decides first.
-    scored = sorted(((explained(terms, row), score, identity, row) for row, identity, score in rows), reverse=True)
-    hits = [
-        Hit(id=identity, score=share + max(score, 0.0) / 1000, why=_why(terms, row))
-        for share, score, identity, row in scored
-    ]
-    return hits, scored[0][0] >= ENOUGH
+    # bm25 goes to zero for a word that half of a small collection has: there, what is explained decides all but alone.
+    trust = total / (total + TRUSTED)
+    highest = max(1e-9, *(score for *_, score in rows))
+    hits = []
+    for row, identity, score in rows:
+        share = explained(terms, row)
+        blended = (share + trust * max(score, 0.0) / highest) / (1 + trust)
+        hits.append(Hit(id=identity, score=blended, why=_why(terms, row), explained=share))
+    hits.sort(key=lambda hit: (-hit.score, hit.id))
+    return hits, max(hit.explained for hit in hits) >= ENOUGH
 
 
 def explained(terms: Sequence[Term], row: int) -> float:

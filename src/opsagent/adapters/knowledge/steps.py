@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from opsagent.adapters.knowledge.fields import NAME, SLUG, Fields
 from opsagent.adapters.knowledge.located import Located, Place
 from opsagent.adapters.knowledge.sections import Fence
+from opsagent.domain.expectation import JSON_CAPTURE
 from opsagent.domain.runbook import Expect, RunbookStep, Undo
 
 _LANGUAGES = {
@@ -19,6 +20,7 @@ _LANGUAGES = {
     **dict.fromkeys(("sql", "psql", "postgresql", "postgres", "mysql"), "sql"),
     "http": "http",
     "aws": "aws",
+    "mcp": "mcp",
 }
 _SESSIONS = frozenset({"console", "console-session", "shell-session", "shellsession", "sh-session", "", "none"})
 # Languages that show something: an output, a file. They are no steps and no mistakes.
@@ -30,6 +32,7 @@ SAMPLES = frozenset(_SAMPLE_WORDS.split())
 _REPEATABLE = frozenset({"expect", "capture", "when"})
 _KEYS = ("name", "expect", "capture", "when", "timeout", "retries", "probe", "save", "undo", "connection", "rows")
 _ATTRIBUTE = re.compile(r"""([A-Za-z][A-Za-z0-9_-]*)=("(?:[^"\\]|\\.)*"|'[^']*'|\S+)(?:\s+|$)""")
+_JSON_PATH = re.compile(r"[^\s.]{1,100}(?:\.[^\s.]{1,100}){0,20}")
 _COMMAND_CHARS = 16_000
 
 
@@ -95,6 +98,7 @@ def read_step(fence: Fence, language: Language, place: Place) -> RunbookStep:
         )
     _check_spaces(text, fence, place)
     captures = _captures(given.get("capture", ()), fields)
+    probe, probe_expect = _probe(given, fields)
     step = RunbookStep(
         name=_name(given, fields),
         phase=fence.phase,
@@ -108,7 +112,8 @@ def read_step(fence: Fence, language: Language, place: Place) -> RunbookStep:
         when=fields.whens(given.get("when", ())),
         timeout_s=fields.seconds(given["timeout"][0], "timeout") if "timeout" in given else 30.0,
         retries=fields.number(given["retries"][0], "retries", most=5) if "retries" in given else 0,
-        probe=_one(given, "probe", fields),
+        probe=probe,
+        probe_expect=probe_expect,
         save=fields.texts(given["save"][0], "save", split=True) if "save" in given else (),
         undo=_undo(given, fields),
         rows=_rows(given, fields),
@@ -155,6 +160,18 @@ def _one(given: Mapping[str, Sequence[Located]], key: str, fields: Fields) -> st
     return fields.text(given[key][0], key) if key in given else ""
 
 
+def _probe(given: Mapping[str, Sequence[Located]], fields: Fields) -> tuple[str, Expect | None]:
+    """A command, or a mapping of `run` and `expect`."""
+    if "probe" not in given or not isinstance(given["probe"][0].value, Mapping):
+        return _one(given, "probe", fields), None
+    about = fields.mapping(given["probe"][0], "probe")
+    fields.known(about, ("run", "expect"), "a probe")
+    if "run" not in about or "expect" not in about:
+        fix = "Write probe: {run: ..., expect: ...}, or the command alone."
+        raise fields.place.error("a probe needs both `run` and `expect`", given["probe"][0].line, fix)
+    return fields.text(about["run"], "the probe"), fields.expect(about["expect"])
+
+
 def _name(given: Mapping[str, Sequence[Located]], fields: Fields) -> str:
     name = _one(given, "name", fields)
     if name and not SLUG.fullmatch(name):
@@ -179,10 +196,20 @@ def _captures(found: Sequence[Located], fields: Fields) -> dict[str, str]:
             pairs = list(fields.mapping(one, "capture").items())
         for name, pattern_text in pairs:
             if not NAME.fullmatch(name) or name in captures or name == "connection":
-                fix = "Write name:^pattern with (one) group$, each name once: letters, digits and _."
+                fix = "Write name:^pattern with (one) group$ or name:json:path, each name once: letters, digits and _."
                 raise fields.place.error(f"`{name}` cannot name a capture here", pattern_text.line, fix)
-            captures[name] = fields.pattern(pattern_text, f"the capture {name}", anchored=True)
+            captures[name] = _capture(pattern_text, f"the capture {name}", fields)
     return captures
+
+
+def _capture(found: Located, what: str, fields: Fields) -> str:
+    """An anchored pattern with one group, or `json:PATH`."""
+    text = fields.text(found, what)
+    if not text.startswith(JSON_CAPTURE):
+        return fields.pattern(found, what, anchored=True)
+    if not _JSON_PATH.fullmatch(text.removeprefix(JSON_CAPTURE)):
+        raise fields.place.error(f"{what} has no path", found.line, "Write json: and names or numbers: items.0.name")
+    return text
 
 
 def _undo(given: Mapping[str, Sequence[Located]], fields: Fields) -> Undo | None:

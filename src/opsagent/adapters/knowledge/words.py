@@ -8,7 +8,9 @@ from collections.abc import Iterator
 MAX_QUERY_CHARS = 4000
 MAX_TERMS = 24
 _WORD = re.compile(r"[^\W_]+")
+_JOINED = re.compile(r"[^\W_]+(?:[-_.:][^\W_]+)+")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+[a-z]{2,}|[0-9]+|[^\W_A-Za-z0-9]+")
+_NUMBERED = re.compile(r"[a-z]{2,}[0-9]{1,2}")
 _EMPTY_WORDS = (
     "a about after again all also am an and any are as at be been before being but by can cannot could did do "
     "does done for from get gets getting go goes got had has have he help her here his how i if in into is it its "
@@ -16,7 +18,8 @@ _EMPTY_WORDS = (
     "over please seem seems she should since so some still such than that the their them then there these they "
     "this those to up us use used very want was we were what when where which while who why will with would "
     "you your alert alerts instance labels value severity warning critical firing problem issue error errors fix "
-    "happened today currently something wrong running runs run almost really someone says say"
+    "happened today currently something wrong running runs run almost really someone says say "
+    "know tell anything"
 )
 EMPTY = frozenset(_EMPTY_WORDS.split())
 _SAME: dict[str, str] = {
@@ -54,22 +57,30 @@ def search_words(text: str) -> Iterator[str]:
 
 
 def query_terms(query: str) -> list[str]:
-    """The words of a query that say something, once each, in order; at most 24."""
+    """The words of a query that say something, once each, in order; at most 24. Of `web3`, `web` and the whole."""
     terms: list[str] = []
     for word in _WORD.findall(query[:MAX_QUERY_CHARS]):
         for part in _PARTS.findall(word) or [word]:
             lowered = _SAME.get(part.lower(), part.lower())
             if lowered not in terms and _tells(lowered):
                 terms.append(lowered[:64])
+        if is_numbered(word.lower()) and word.lower() not in terms:
+            terms.append(word.lower()[:64])
         if len(terms) >= MAX_TERMS:
             break
     return terms[:MAX_TERMS]
 
 
 def compound_names(query: str) -> list[str]:
-    """The words of a query that look like names of alerts: several parts in one word, such as HostOutOfMemory."""
-    words = dict.fromkeys(_WORD.findall(query[:MAX_QUERY_CHARS]))
-    return [word.casefold() for word in words if len(_PARTS.findall(word)) > 1][:MAX_TERMS]
+    """The words that look like names: several parts in one, such as HostOutOfMemory, disk-full or check_ntp_time."""
+    shown = query[:MAX_QUERY_CHARS]
+    parted = [word for word in _WORD.findall(shown) if len(_PARTS.findall(word)) > 1]
+    return [name.casefold() for name in dict.fromkeys([*_JOINED.findall(shown), *parted])][:MAX_TERMS]
+
+
+def is_numbered(word: str) -> bool:
+    """Whether it is one of several, such as web3 or shop16: the small number alone says nothing, the whole much."""
+    return _NUMBERED.fullmatch(word) is not None
 
 
 def _tells(word: str) -> bool:

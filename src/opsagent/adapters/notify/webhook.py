@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 
+from opsagent.adapters.notify.answer import delivery_of
 from opsagent.adapters.outbound import OutboundClient
+from opsagent.adapters.target_url import name_of, parse_url
 from opsagent.domain.notice import Notice
 from opsagent.errors import InputError, OpsAgentError
 from opsagent.ports.clock import Clock
@@ -17,8 +17,6 @@ from opsagent.ports.notify import Delivery
 CHANNEL = "webhook"
 SIGNATURE_HEADER = "X-OpsAgent-Signature"
 REPEAT_HEADER = "X-OpsAgent-Possible-Repeat"
-# 408 time-out, 425 too early, 429 too many: RFC 9110, 8470, 6585 all say to try again
-_TRY_AGAIN = frozenset({408, 425, 429})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,43 +39,52 @@ class WebhookChannel:
         """`webhook`."""
         return CHANNEL
 
-    async def send(self, notice: Notice) -> Delivery:
-        """Post it once. 2xx is delivered; a refused address and most of 4xx are final; all else may be tried again."""
+    @property
+    def about(self) -> str:
+        """Whether calls are signed."""
+        return "JSON posted to an address, " + ("signed" if self._config.secret else "not signed (callback_secret)")
+
+    def shown(self, address: str) -> str:
+        """Its host: path and query are often the secret."""
+        return shown_url(address)
+
+    @property
+    def changes(self) -> bool:
+        """What was posted stays."""
+        return False
+
+    def destination(self, address: str) -> str:
+        """The URL: two that differ may be two places."""
+        return address
+
+    async def check(self, address: str) -> str:
+        """Whether it may be called; nothing is sent."""
+        try:
+            await self._client.reachable(address)
+        except OpsAgentError as problem:
+            return f"{problem.message} {problem.fix}".strip()
+        return ""
+
+    async def send(self, notice: Notice, *, earlier: str = "") -> Delivery:  # noqa: ARG002 - the port's
+        """Post it once."""
         body = notice.body.encode()
         headers = {"Content-Type": "application/json", "Idempotency-Key": notice.id}
         if self._config.secret:
             headers[SIGNATURE_HEADER] = signature(self._config.secret, body, int(self._clock.now()))
         if notice.possible_repeat:
             headers[REPEAT_HEADER] = "true"
-        try:
-            response = await self._client.request("POST", notice.address, headers=headers, content=body)
-        except InputError as refused:
-            return Delivery(delivered=False, permanent=True, error=f"{refused.message} {refused.fix}".strip())
-        except OpsAgentError as failed:
-            return Delivery(delivered=False, error=f"{failed.message} {failed.fix}".strip())
-        if 200 <= response.status < 300:
-            return Delivery(delivered=True)
-        final = 300 <= response.status < 500 and response.status not in _TRY_AGAIN
-        return Delivery(
-            delivered=False,
-            permanent=final,
-            error=f"It answered {response.status}.",
-            retry_after_s=None if final else retry_after(response.headers, self._clock.now()),
-        )
+        return await delivery_of(self._client, notice.address, headers, body, self._clock)
+
+
+def shown_url(address: str) -> str:
+    """Scheme, host and port of an address, the rest as dots."""
+    try:
+        return f"{name_of(parse_url(address))}/…"
+    except InputError:
+        return "…"
 
 
 def signature(secret: str, body: bytes, timestamp: int) -> str:
     """`t=<seconds>,v1=<hex HMAC-SHA256 over "<seconds>.<body>">`: the time is signed, so that an old call is stale."""
     mac = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={timestamp},v1={mac}"
-
-
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds the receiver asks to wait (RFC 9110 10.2.3: a number or a date), or None."""
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit() and len(text) <= 9:
-        return float(text)
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, TypeError, OverflowError):
-        return None

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from opsagent.adapters.reasoners.following import follow
 from opsagent.adapters.reasoners.wording import summary_text
-from opsagent.domain.expectation import describe, holds, meets
-from opsagent.domain.placeholders import names
-from opsagent.domain.render import CONNECTION_PREFIX
+from opsagent.domain.expectation import met
+from opsagent.domain.plan import Plan
 from opsagent.domain.run import Mode, Usage, Verified
 from opsagent.domain.runbook import Phase, Runbook, RunbookStep
 from opsagent.domain.step import Step, StepStatus
-from opsagent.ports.reasoner import Done, Evaluation, Move, Plan, Proposal, Reflection, Situation, Skip, Summary
+from opsagent.ports.reasoner import Done, Evaluation, Move, NeedMore, Reflection, Situation, Summary
 
 _PLANNED = (Phase.TRIAGE, Phase.DIAGNOSIS, Phase.MITIGATION)
 _FREE = Usage()
-_MAX_TRIES = 3  # a step whose command provably never started is proposed again, this often at most
-_STOPPED: dict[StepStatus, str] = {
-    StepStatus.FAILED: "did not go as expected",
-    StepStatus.UNKNOWN: "may or may not have happened; a person has to look",
-    StepStatus.ABORTED: "was given up by a person",
-    StepStatus.UNDONE: "was taken back",
-}
 
 
 class RunbookReasoner:
@@ -61,7 +54,11 @@ class RunbookReasoner:
 
     async def propose(self, situation: Situation) -> tuple[Move, Usage]:
         """The first step that is not journaled yet: proposed, or skipped when its condition does not hold."""
-        return _move(situation), _FREE
+        runbook = situation.runbook
+        if runbook is None:
+            return Done(reason="There is no runbook to follow.", ok=False), _FREE
+        tried = f"Every step of `{runbook.id}` was tried or passed over."
+        return follow(_planned(runbook), situation, over=Done(reason=tried)), _FREE
 
     async def reflect(
         self,
@@ -73,7 +70,7 @@ class RunbookReasoner:
             return Reflection(
                 as_expected=False, next="stop", reason=f"`{step.name}` has no outcome: {step.status}."
             ), _FREE
-        ok, reason = meets(step.expect, step.outcome)
+        ok, reason = met(step)
         if step.status is StepStatus.FAILED and ok:  # it was judged before, with more in hand (a capture that failed)
             ok, reason = False, step.outcome.note or "its output could not be used"
         if ok:
@@ -83,6 +80,13 @@ class RunbookReasoner:
         return Reflection(
             as_expected=False, next="continue", reason=f"`{step.name}`: {reason}. That is information; going on."
         ), _FREE
+
+    async def revise(
+        self,
+        situation: Situation,  # noqa: ARG002 - the port's signature; a runbook knows no other way than its own
+    ) -> tuple[Plan | NeedMore | Done, Usage]:
+        """Nothing: what people wrote is not departed from."""
+        return Done(reason="Nothing else to try.", ok=False), _FREE
 
     async def summarise(self, situation: Situation) -> tuple[Summary, Usage]:
         """What was found, what was done and whether the world was measured healthy, in a few lines."""
@@ -105,55 +109,6 @@ def _nearest(situation: Situation) -> str:
         return "Nothing similar was found."
     named = ", ".join(f"`{runbook.id}` ({runbook.title})" for runbook in situation.candidates[:5])
     return f"The nearest are {named}; name one to run it."
-
-
-def _latest(steps: Sequence[Step]) -> Mapping[str, Step]:
-    return {step.name: step for step in sorted(steps, key=lambda step: step.number) if not step.undo_of}
-
-
-def _move(situation: Situation) -> Move:
-    runbook = situation.runbook
-    if runbook is None:
-        return Done(reason="There is no runbook to follow.", ok=False)
-    latest = _latest(situation.steps)
-    for step in _planned(runbook):
-        journaled = latest.get(step.name)
-        if journaled is None or _never_started(journaled, situation.steps):
-            return _next(step, situation)
-        if stop := _stop(journaled):
-            return Done(reason=stop, ok=False)
-    return Done(reason=f"Every step of `{runbook.id}` was tried or passed over.")
-
-
-def _never_started(step: Step, steps: Sequence[Step]) -> bool:
-    tries = sum(other.name == step.name for other in steps)
-    return step.status is StepStatus.NOT_HAPPENED and tries < _MAX_TRIES
-
-
-def _stop(step: Step) -> str:
-    """Why nothing may follow this step; empty when the next one may."""
-    if step.status is StepStatus.REFUSED:
-        return f"`{step.name}` was refused, so what follows it is not tried."
-    if step.status is StepStatus.NOT_HAPPENED:
-        return f"`{step.name}` could not be started {_MAX_TRIES} times."
-    if step.phase is Phase.MITIGATION and step.status in _STOPPED:
-        return f"`{step.name}` {_STOPPED[step.status]}, so what follows it is not tried."
-    return ""
-
-
-def _next(step: RunbookStep, situation: Situation) -> Move:
-    if not holds(step.when, situation.steps):
-        return Skip(step=step, why=f"Passed over: it runs only when {describe(step.when)}.")
-    declared = situation.runbook.parameters if situation.runbook else ()
-    given = {*situation.run.parameters, *situation.run.captures}
-    given |= {parameter.name for parameter in declared if parameter.default is not None}
-    for name in names(step.text):
-        if name in given or name.startswith(CONNECTION_PREFIX):
-            continue
-        if any(parameter.name == name for parameter in declared):
-            return Skip(step=step, why=f"Passed over: it needs `{name}`, which was not given.")
-        return Skip(step=step, why=f"Passed over: no step before it found `{name}`.")
-    return Proposal(step=step, why=step.why)
 
 
 def _recommendations(situation: Situation) -> tuple[str, ...]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from opsagent.domain.expectation import meets
+from opsagent.domain.expectation import met
 from opsagent.domain.run import Run, RunStatus, Verified
 from opsagent.domain.runbook import Phase
 from opsagent.domain.step import Step, StepStatus
-from opsagent.ports.reasoner import Situation
+from opsagent.ports.reasoner import Part, Situation
 
 _LINE_CHARS = 160
 _MOST_LINES = 12
@@ -34,6 +34,9 @@ _VERIFIED = {
 def summary_text(situation: Situation) -> str:
     """What it was about, what was found, what was done, and whether it was measured healthy."""
     run = situation.run
+    if run.subtasks:
+        rows = [_part(one) for one in situation.parts]
+        return "\n".join([f"Task: {_one_line(run.task)}", *_section("Subtasks", rows), *_ending(run)])
     about = (
         f"{situation.runbook.title} (`{situation.runbook.id}`)" if situation.runbook else f"Task: {_one_line(run.task)}"
     )
@@ -48,6 +51,18 @@ def summary_text(situation: Situation) -> str:
     return "\n".join(lines)
 
 
+def _part(part: Part) -> str:
+    """A subtask with how it ended, and the line of its summary that says most: a finding, else why it ended."""
+    if part.run is None or part.run.result is None:
+        return f"{_one_line(part.task)}: not begun"
+    lines = [line.removeprefix("- ") for line in part.run.result.summary.splitlines()[1:]]
+    found = next((line for line in lines if line.startswith("In the words of ")), "") or next(
+        (line for line in lines if line.startswith("Why it ended: ")), ""
+    )
+    said = _one_line(found or (lines[1] if len(lines) > 1 else ""))
+    return f"{_one_line(part.task)}: {part.run.status.value}" + (f". {said}" if said else "")
+
+
 def _section(title: str, rows: Sequence[str]) -> list[str]:
     shown = [f"- {row}" for row in rows[:_MOST_LINES]]
     more = [f"- and {len(rows) - _MOST_LINES} more"] if len(rows) > _MOST_LINES else []
@@ -57,8 +72,9 @@ def _section(title: str, rows: Sequence[str]) -> list[str]:
 def _found(step: Step) -> str:
     if step.outcome is None:
         return f"{step.name}: {_ENDED[step.status]}"
-    ok, reason = meets(step.expect, step.outcome)
-    first = next((line for line in step.outcome.stdout.splitlines() if line.strip()), "")
+    ok, reason = met(step)
+    told = step.told or step.outcome
+    first = next((line for line in told.stdout.splitlines() if line.strip()), "")
     if ok and step.status is StepStatus.SUCCEEDED:
         return f"{step.name}: {_one_line(first) or 'as expected, no output'}"
     return f"{step.name}: not as expected ({reason if not ok else 'its output could not be used'})"
@@ -66,7 +82,7 @@ def _found(step: Step) -> str:
 
 def _ended(step: Step) -> str:
     if step.status is StepStatus.FAILED and step.outcome is not None:
-        return f"FAILED ({meets(step.expect, step.outcome)[1]})"
+        return f"FAILED ({met(step)[1]})"
     return _ENDED[step.status]
 
 

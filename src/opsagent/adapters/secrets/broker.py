@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-from opsagent.adapters.secrets.files import read_fields, version_of
+from opsagent.adapters.secrets.kept import OutsideKeeper, version_of
 from opsagent.adapters.secrets.sealing import Sealing
 from opsagent.domain.connection import Connection
 from opsagent.domain.credential import FIELDS, Credential, Keeper
@@ -18,32 +16,31 @@ from opsagent.ports.clock import Clock, Ids
 from opsagent.ports.secrets import Login
 
 log = logging.getLogger(__name__)
-KEEPERS = (Keeper.STORE, Keeper.FILE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokerConfig:
-    """`files_root` is the folder below which secrets are mounted; None: there are none."""
-
-    files_root: Path | None = None
+_HOW = {
+    Keeper.FILE: "Set secret_files_root.",
+    Keeper.VAULT: "Set vault_address and one way to log in.",
+    Keeper.AWS: "Set aws_secrets_region.",
+    Keeper.ENV: "Start the server with its variables.",
+}
 
 
 class Broker:
     """Fulfils `ports.secrets.Secrets`, and stores values for the API and the command line.
 
-    `learn` is told every value that was opened, so that no output shows it.
+    `keepers` are those outside our own store that are set up. `learn` is told every value that was opened, so that no
+    output shows it.
     """
 
     def __init__(
         self,
-        config: BrokerConfig,
         store: CredentialStore,
         sealing: Sealing,
+        keepers: Mapping[Keeper, OutsideKeeper],
         clock: Clock,
         ids: Ids,
         learn: Callable[[Sequence[str]], None],
     ) -> None:
-        self._config, self._store, self._sealing = config, store, sealing
+        self._store, self._sealing, self._keepers = store, sealing, keepers
         self._clock, self._ids, self._learn = clock, ids, learn
 
     async def version(self, tenant: str, name: str, connection: Connection) -> int:
@@ -51,15 +48,15 @@ class Broker:
         credential = await self._store.get(tenant, name)
         _may_use(credential, connection)
         if credential.keeper is Keeper.STORE:
-            return credential.version
-        return version_of(await self._read(credential, None))
+            return _stored_version(credential)
+        _, version = await self._read(credential, None)
+        return version
 
     async def open(self, tenant: str, name: str, connection: Connection) -> Login:
         """The value, noted as used. NotFound, Forbidden, UnavailableError, ConfigurationError."""
         credential, sealed = await self._store.sealed(tenant, name)
         _may_use(credential, connection)
-        values = await self._read(credential, sealed)
-        version = credential.version if credential.keeper is Keeper.STORE else version_of(values)
+        values, version = await self._read(credential, sealed)
         login = Login(name=name, kind=credential.kind, version=version, values=values)
         self._learn(login.secret_values)
         try:
@@ -69,10 +66,12 @@ class Broker:
         return login
 
     async def keep(self, credential: Credential, values: Mapping[str, str], by: str) -> Credential:
-        """Store a new credential or a new value of an old one. InputError, ConfigurationError, ConflictError."""
-        if credential.keeper not in KEEPERS:
-            known = ", ".join(KEEPERS)
-            raise InputError(f"{credential.keeper.value} is not supported yet.", fix=f"Use one of: {known}.")
+        """Store a new credential or a new value of an old one. InputError, ConfigurationError, ConflictError.
+
+        What an outside keeper has is not read: it may come later, or not answer now.
+        """
+        if credential.keeper is not Keeper.STORE:
+            self._outside(credential, values)
         now = self._clock.now()
         try:
             old: Credential | None = await self._store.get(credential.tenant, credential.name)
@@ -86,8 +85,6 @@ class Broker:
             updated_at=now,
         )
         if made.keeper is not Keeper.STORE:
-            if values or not made.reference:
-                raise InputError("Somebody else keeps its value.", fix="Give its reference, and no value.")
             return await self._store.put(made, None, by)
         _check_fields(made, values)
         self._learn([value for name, value in values.items() if name not in ("username", "header")])
@@ -103,17 +100,36 @@ class Broker:
                 count += await self._store.reseal(known, self._sealing.seal(known, values))
         return count
 
-    async def _read(self, credential: Credential, sealed: bytes | None) -> dict[str, str]:
-        if credential.keeper is Keeper.FILE:
-            values = await asyncio.to_thread(read_fields, self._config.files_root, credential.reference)
-        elif credential.keeper is Keeper.STORE and sealed is not None:
-            values = self._sealing.unseal(credential, sealed)
+    async def _read(self, credential: Credential, sealed: bytes | None) -> tuple[dict[str, str], int]:
+        if credential.keeper is Keeper.STORE:
+            if sealed is None:
+                raise ConfigurationError(f"The credential {credential.name} has no value.", fix="Store one.")
+            values, version = self._sealing.unseal(credential, sealed), _stored_version(credential)
         else:
-            raise ConfigurationError(f"{credential.keeper.value} is not supported yet.", fix="Store the value here.")
+            try:
+                keeper = self._outside(credential, {})
+            except InputError as error:  # stored before its keeper had that rule
+                raise ConfigurationError(error.message, fix=error.fix) from error
+            kept = await keeper.read(credential)
+            values, version = dict(kept.fields), version_of(credential.version, kept.mark)
         missing = [name for name in FIELDS[credential.kind][0] if not values.get(name)]
         if missing:
             raise ConfigurationError(f"The credential {credential.name} has no {', '.join(missing)}.", fix="Add it.")
-        return values
+        return values, version
+
+    def _outside(self, credential: Credential, values: Mapping[str, str]) -> OutsideKeeper:
+        if values or not credential.reference:
+            raise InputError("Somebody else keeps its value.", fix="Give its reference, and no value.")
+        keeper = self._keepers.get(credential.keeper)
+        if keeper is None:
+            raise InputError(f"{credential.keeper.value} is not set up here.", fix=_HOW[credential.keeper])
+        keeper.check(credential)
+        return keeper
+
+
+def _stored_version(credential: Credential) -> int:
+    """Its version and its id: one that was deleted and made anew under the same name is another credential."""
+    return version_of(credential.version, credential.id)
 
 
 def _may_use(credential: Credential, connection: Connection) -> None:

@@ -6,10 +6,10 @@ import builtins
 import hmac
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, func, select
 
 from opsagent.adapters.stores.chain import Chain
 from opsagent.adapters.stores.engine import Engine
@@ -43,11 +43,26 @@ class SqlAudit:
 
         return await self._engine.read(work)
 
-    async def verify(self, tenant: str, *, head: str = "") -> AuditCheck:
+    async def heads(self) -> Mapping[str, str]:
+        """Of every tenant the newest entry's number and seal."""
+        newest = (
+            select(audit.c.tenant, func.max(audit.c.sequence).label("sequence")).group_by(audit.c.tenant).subquery()
+        )
+        last = and_(audit.c.tenant == newest.c.tenant, audit.c.sequence == newest.c.sequence)
+        query = select(audit.c.tenant, audit.c.sequence, audit.c.hash).join(newest, last)
+
+        def work(connection: Connection) -> dict[str, str]:
+            return {row.tenant: f"{row.sequence}:{row.hash}" for row in connection.execute(query)}
+
+        return await self._engine.read(work)
+
+    async def verify(self, tenant: str, *, heads: Sequence[str] = ()) -> AuditCheck:
         """Check every seal, a page at a time, so that a long record needs no memory. InputError for what is no head."""
-        wanted = _parsed(head) if head else None
+        wanted: dict[int, set[str]] = {}
+        for sequence, sealed in map(_parsed, heads):
+            wanted.setdefault(sequence, set()).add(sealed)
+        wanted.pop(0, None)
         last: AuditEntry | None = None
-        seen = wanted is None or wanted[0] == 0
         while entries := await self.list(tenant, after=last.sequence if last else 0):
             broken = self._chain.first_broken(entries, after=last)
             if broken is not None:
@@ -59,15 +74,14 @@ class SqlAudit:
                     trouble=f"Entry {broken.sequence} ({broken.action} by {broken.actor}) was changed, or one before "
                     "it was removed, added or moved.",
                 )
-            if wanted is not None and (found := next((one for one in entries if one.sequence == wanted[0]), None)):
-                seen = hmac.compare_digest(found.hash, wanted[1])
-                if not seen:
-                    trouble = f"Entry {wanted[0]} is not the one the given head names: the record was written anew."
-                    return AuditCheck(entries=found.sequence - 1, head=_head_of(entries[-1]), trouble=trouble)
+            for entry in entries:
+                if any(not hmac.compare_digest(entry.hash, sealed) for sealed in wanted.pop(entry.sequence, ())):
+                    trouble = f"Entry {entry.sequence} is not the one a kept head names: the record was written anew."
+                    return AuditCheck(entries=entry.sequence - 1, head=_head_of(entries[-1]), trouble=trouble)
             last = entries[-1]
         count = last.sequence if last else 0
-        if not seen and wanted is not None:
-            trouble = f"The record ends at entry {count}, before the given head {wanted[0]}: its end was cut off."
+        if wanted:
+            trouble = f"The record ends at entry {count}, before the kept head {max(wanted)}: its end was cut off."
             return AuditCheck(entries=count, head=_head_of(last), trouble=trouble)
         return AuditCheck(entries=count, head=_head_of(last))
 

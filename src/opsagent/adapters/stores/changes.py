@@ -12,6 +12,7 @@ from opsagent.adapters.stores.approval_rows import save_approvals, withdraw_pend
 from opsagent.adapters.stores.chain import Chain
 from opsagent.adapters.stores.codec import encode
 from opsagent.adapters.stores.effects import claim_effect, release_target
+from opsagent.adapters.stores.ending_rows import put_ending
 from opsagent.adapters.stores.engine import Work
 from opsagent.adapters.stores.notices import put_notices
 from opsagent.adapters.stores.run_rows import OF_RUN, SAVED, columns_of, of_run
@@ -19,11 +20,13 @@ from opsagent.adapters.stores.tables import measurements, runs, steps
 from opsagent.adapters.stores.ticket_rows import save_ticket
 from opsagent.adapters.stores.timeline import write_events_if_possible
 from opsagent.adapters.stores.upsert import upsert
+from opsagent.adapters.stores.use_rows import note_use
 from opsagent.domain.run import Run, RunStatus
 from opsagent.domain.step import Step, StepStatus
 from opsagent.errors import IllegalMove, InputError, LeaseLost
 from opsagent.ports.clock import Clock
-from opsagent.ports.stores import Change, EffectClaim, Lease, Measurement
+from opsagent.ports.stores import Change, EffectClaim, Lease
+from opsagent.ports.tickets import Measurement
 
 # Built once: building this statement would cost more than executing it. Columns are set from parameters of their name.
 _SAVE = (
@@ -63,12 +66,15 @@ class ChangeWriter:
             save_approvals(connection, change.approvals)
             if change.run.ended:
                 withdraw_pending(connection, lease.tenant, lease.run_id)
+                note_use(connection, change.run, now)
             if change.release_target:
                 release_target(connection, lease.tenant, change.release_target, now)
             if change.claim is not None:
                 claim_effect(connection, lease, change.claim, now)
             if change.ticket is not None:
                 save_ticket(connection, change.ticket)
+            if change.ending is not None:
+                put_ending(connection, change.ending)
             if change.measured is not None:
                 _save_measurement(connection, change.measured)
             put_notices(connection, change.notices)
@@ -86,7 +92,7 @@ def _refuse_foreign(lease: Lease, change: Change) -> None:
     of_the_run |= {(question.tenant, question.run_id) for question in change.approvals}
     of_the_run |= {(line.tenant, line.run_id) for line in change.events}
     tenants = {entry.tenant for entry in change.audit} | {notice.tenant for notice in change.notices}
-    tenants |= {item.tenant for item in (change.ticket, change.measured) if item is not None}
+    tenants |= {item.tenant for item in (change.ticket, change.measured, change.ending) if item is not None}
     if of_the_run != {own} or tenants - {lease.tenant}:
         raise InputError("The change holds rows of another run or tenant.", fix="Save each run under its own lease.")
     if change.claim is not None:

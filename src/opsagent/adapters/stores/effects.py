@@ -18,14 +18,16 @@ from opsagent.ports.stores import EffectClaim, Lease
 
 _HOUR_S = 3600.0
 _MAY_RUN = (StepStatus.CLAIMED.value, StepStatus.UNKNOWN.value)
-_HELD_RETRY_S = 5  # a guess: nobody knows when the other effect ends
 
 
 def claim_effect(connection: Connection, lease: Lease, claim: EffectClaim, now: float) -> None:
     """Everything `EffectClaim` says, or its error; then the effect is on record and the target is taken."""
-    _refuse_stopped(connection, lease)
+    if claim.target:
+        _refuse_stopped(connection, lease)
     if claim.approval_id:
         use_approval(connection, lease, claim, now)
+    if not claim.target:
+        return  # a read holds nothing back
     _take_target(connection, lease, claim, now)
     _refuse_hot(connection, lease.tenant, claim, now)
     row = {
@@ -71,7 +73,7 @@ def _take_target(connection: Connection, lease: Lease, claim: EffectClaim, now: 
         raise TargetBusy(
             f"Step {holder} holds {claim.target}, or nobody knows how it ended: one effect at a time.",
             fix=f"Wait for it, or resolve step {holder} if it is unknown.",
-            extra={"retryAfter": _HELD_RETRY_S, "heldBy": holder},
+            extra={"heldBy": holder},
         )
     row = {"tenant": lease.tenant, "target": claim.target, "step_id": claim.step_id, "taken_at": now}
     upsert(connection, target_locks, [row])

@@ -7,8 +7,13 @@ from contextlib import AbstractContextManager
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
+from opsagent.adapters.stores.conversations import forget_conversations
 from opsagent.adapters.stores.counters import grow
 from opsagent.adapters.stores.engine import Engine
+from opsagent.adapters.stores.escalation_ends import forget
+from opsagent.adapters.stores.notices import let_go
+from opsagent.adapters.stores.sessions import forget_sessions
+from opsagent.adapters.stores.spending_tables import spending
 from opsagent.adapters.stores.tables import (
     approvals,
     effects,
@@ -23,7 +28,7 @@ from opsagent.errors import StoreUnavailable
 from opsagent.ports.clock import Clock
 
 _BATCH = 200  # runs deleted in one transaction: other writers wait some 20 ms for it, not for all of them
-_OF_A_RUN = (events, approvals, effects, idempotency_keys, notices, steps)
+_OF_A_RUN = (events, approvals, effects, idempotency_keys, notices, steps, spending)
 
 
 class SqlHousekeeping:
@@ -39,21 +44,36 @@ class SqlHousekeeping:
     async def open(self) -> None:
         """Make it usable: migrations under a lock. StoreUnavailable, FolderInUse.
 
-        Whoever is alone with the store need not wait for the leases of a worker that was killed: it ends them. While
-        another process has it open they end by their time, for one of them may be driving a run.
+        Whoever is alone with the store need not wait for what a killed process held: it ends the leases of runs and the
+        locks of notices. While another process has it open they end by their time, for it may be at work on them.
         """
         await self._engine.open()
         with self._nobody_else() as alone:
             if alone:
-                await self._engine.write("housekeeping.end_leases", _end_leases)
+                await self._engine.write(
+                    "housekeeping.take_over", lambda connection: _take_over(connection, self._clock.now())
+                )
 
     async def expire(self) -> Sequence[str]:
-        """Delete ended runs past their ttl with everything of theirs but the audit record; returns their ids."""
+        """Delete ended runs past their ttl with everything of theirs but the audit record; returns their ids.
+
+        Escalations that ended long ago go too, conversations nobody has added to for as long, sessions at their end.
+        """
         deleted: list[str] = []
         while some := await self._engine.write(
             "housekeeping.expire", lambda connection: _expire(connection, self._clock.now())
         ):
             deleted += some
+        while await self._engine.write("housekeeping.forget", lambda connection: forget(connection, self._clock.now())):
+            continue
+        while await self._engine.write(
+            "housekeeping.forget_conversations", lambda connection: forget_conversations(connection, self._clock.now())
+        ):
+            continue
+        while await self._engine.write(
+            "housekeeping.forget_sessions", lambda connection: forget_sessions(connection, self._clock.now())
+        ):
+            continue
         return deleted
 
     async def check(self) -> str:
@@ -73,10 +93,11 @@ class SqlHousekeeping:
         await self._engine.close()
 
 
-def _end_leases(connection: Connection) -> None:
+def _take_over(connection: Connection, now: float) -> None:
     connection.execute(
         update(runs).where(runs.c.lease_until.is_not(None)).values(lease_until=0.0, fence=runs.c.fence + 1)
     )
+    let_go(connection, now)
 
 
 def _expire(connection: Connection, now: float) -> list[str]:

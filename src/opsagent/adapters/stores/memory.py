@@ -10,9 +10,9 @@ from sqlalchemy.pool import NullPool
 
 from opsagent.adapters.failpoints import Failpoints
 from opsagent.adapters.stores.assemble import assemble
+from opsagent.adapters.stores.columns import metadata
 from opsagent.adapters.stores.engine import Work
 from opsagent.adapters.stores.group_commit import GroupCommit
-from opsagent.adapters.stores.tables import metadata
 from opsagent.ports.clock import Clock, Ids
 from opsagent.ports.stores import Stores
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy import text as sql
 
+from opsagent.adapters.stores import schema as newest
 from opsagent.adapters.stores.folder import settle
 from opsagent.errors import StoreUnavailable
 
-SCHEMA = "0003"  # the newest revision in migrations/versions; a test compares them
+SCHEMA = "0014"  # the newest revision in migrations/versions; a test compares them
 _ALEMBIC = threading.Lock()  # guards Alembic's own global: `alembic.context` is of one migration in a process at a time
 SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -22,17 +23,21 @@ SCRIPTS = Path(__file__).parent / "migrations"
 def migrate(engine: Engine, path: Path, *, schema: str = SCHEMA, scripts: Path = SCRIPTS) -> bool:
     """Migrate the database at `path`, to be called by one process at a time; returns whether there was one before.
 
-    An existing file is copied to `<name>.before-<schema>` first. StoreUnavailable when the file is not ours or is
-    newer than this program.
+    A new file gets the newest schema from its script. An existing one is copied to `<name>.before-<schema>`, then
+    taken through the revisions it lacks. StoreUnavailable when the file is not ours or is newer than this program.
     """
     with engine.connect() as connection:
         present = _present(connection, path)
         connection.rollback()
         if present == schema:
             return True
+        if not present and schema == SCHEMA:
+            with connection.begin():
+                newest.create(connection)
+            return False
         if present:
             _copy(path, path.with_name(f"{path.name}.before-{schema}"))
-        _upgrade(connection, schema, scripts, path)
+        upgrade(connection, schema, path, scripts=scripts)
     return bool(present)
 
 
@@ -49,7 +54,8 @@ def _present(connection: Connection, path: Path) -> str:
     return ""
 
 
-def _upgrade(connection: Connection, schema: str, scripts: Path, path: Path) -> None:
+def upgrade(connection: Connection, schema: str, path: Path, *, scripts: Path = SCRIPTS) -> None:
+    """Run the revisions the file at `path` lacks, all in one transaction. StoreUnavailable when it is newer."""
     # Alembic costs 0.2 s to import, so only a start that has something to migrate pays for it.
     from alembic import command
     from alembic.config import Config

@@ -95,3 +95,9 @@ def fetch(connection: Connection, tenant: str, run_id: str, *, lock: bool = Fals
 def wake(connection: Connection, tenant: str, run_id: str, now: float) -> None:
     """Make an open run due at once. `woken` keeps a worker that is just parking it from moving that."""
     connection.execute(_WAKE, {**of_run(tenant, run_id), "now": now})
+
+
+def wake_waiting(connection: Connection, tenant: str, run_id: str, now: float) -> None:
+    """Make a run that waits for a person due at once: the world has changed, and it measures again."""
+    waits = runs.c.status == RunStatus.AWAITING_APPROVAL.value
+    connection.execute(update(runs).where(is_run(tenant, run_id), waits).values(due_at=now, woken=True))

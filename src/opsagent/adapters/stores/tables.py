@@ -7,26 +7,13 @@ compares the two.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text, false
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, Table, Text, false
 
-metadata = MetaData()
-
-
-def _text(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False)
-
-
-def _key(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False, primary_key=True)
-
-
-def _time(name: str, *, optional: bool = False) -> Column[float]:
-    return Column(name, Double, nullable=optional)
-
-
-def _count(name: str, default: str | None = None) -> Column[int]:
-    return Column(name, Integer, nullable=False, server_default=default)
-
+from opsagent.adapters.stores.columns import count_column as _count
+from opsagent.adapters.stores.columns import key_column as _key
+from opsagent.adapters.stores.columns import metadata
+from opsagent.adapters.stores.columns import text_column as _text
+from opsagent.adapters.stores.columns import time_column as _time
 
 runs = Table(
     "runs",
@@ -180,12 +167,20 @@ tickets = Table(
     _text("status"),
     _count("signals"),
     Column("firing", Boolean, nullable=False),
+    Column("silenced", Text, nullable=False, server_default=""),
     _text("run_id"),
     _time("created_at"),
     _time("updated_at"),
     _time("closed_at", optional=True),
     _count("version"),
     _text("body"),
+    _count("members", "1"),
+    _count("members_firing", "1"),
+    _count("recurrences", "0"),
+    Column("flapping_until", Double, nullable=False, server_default="0"),
+    Column("group_key", Text, nullable=False, server_default=""),  # empty once it takes in no others any more
+    Column("grouped_at", Double, nullable=False, server_default="0"),  # when the latest alert joined it
+    Column("storm_key", Text, nullable=False, server_default=""),
     Index("tickets_newest", "tenant", "created_at", "id"),
     Index("tickets_newest_by_status", "tenant", "status", "created_at", "id"),
     Index("tickets_of_fingerprint", "tenant", "fingerprint", "created_at", "id"),
@@ -194,6 +189,27 @@ _open = tickets.c.status.in_(["open", "escalated"])
 Index(
     "tickets_one_open", tickets.c.tenant, tickets.c.fingerprint, unique=True, sqlite_where=_open, postgresql_where=_open
 )
+_takes_in = tickets.c.group_key != ""
+Index(
+    "tickets_one_group",
+    tickets.c.tenant,
+    tickets.c.group_key,
+    unique=True,
+    sqlite_where=_takes_in,
+    postgresql_where=_takes_in,
+)
+_counted = tickets.c.storm_key != ""
+Index(
+    "tickets_of_storm",
+    tickets.c.tenant,
+    tickets.c.storm_key,
+    tickets.c.created_at,
+    sqlite_where=_counted,
+    postgresql_where=_counted,
+)
+
+_hushed = tickets.c.silenced != ""
+Index("tickets_silenced", tickets.c.tenant, tickets.c.id, sqlite_where=_hushed, postgresql_where=_hushed)
 
 signals = Table(
     "signals",
@@ -226,35 +242,6 @@ measurements = Table(
     Column("healthy", Boolean, nullable=False),
     _time("at"),
     _text("text"),
-)
-
-runbooks = Table(
-    "runbooks",
-    metadata,
-    _key("tenant"),
-    _key("id"),
-    _text("title"),
-    _text("version"),
-    _count("revision"),
-    _count("position"),
-    _time("created_at"),
-    _time("updated_at"),
-    _time("deleted_at", optional=True),
-    _text("body"),
-    Index("runbooks_by_creation", "tenant", "position", unique=True),
-)
-
-runbook_versions = Table(
-    "runbook_versions",
-    metadata,
-    _key("tenant"),
-    _key("id"),
-    Column("revision", Integer, primary_key=True, autoincrement=False, nullable=False),
-    _text("version"),
-    _time("stored_at"),
-    _text("stored_by"),
-    _text("body"),
-    Index("runbook_versions_by_hash", "tenant", "id", "version"),
 )
 
 connections = Table(
@@ -314,11 +301,14 @@ notices = Table(
     _time("due_at"),
     _time("created_at"),
     _text("body"),
+    Column("lane", Integer, nullable=False, server_default="1"),
+    Column("place", Text, nullable=False, server_default=""),
     Index("notices_newest", "tenant", "created_at", "id"),
+    Index("notices_newest_by_status", "tenant", "status", "created_at", "id"),
     Index("notices_of_run", "tenant", "run_id"),
 )
 _to_send = notices.c.status.in_(["pending", "sending"])
-Index("notices_due", notices.c.due_at, sqlite_where=_to_send, postgresql_where=_to_send)
+Index("notices_due", notices.c.lane, notices.c.due_at, sqlite_where=_to_send, postgresql_where=_to_send)
 
 switches = Table(
     "switches",
@@ -331,6 +321,10 @@ switches = Table(
 )
 
 freezes = Table("freezes", metadata, _key("tenant"), _key("id"), _time("starts_at"), _time("ends_at"), _text("body"))
+
+chat_users = Table("chat_users", metadata, _key("tenant"), _key("chat"), _key("member"), _text("body"))
+workspaces = Table("workspaces", metadata, _key("tenant"), _key("chat"), _key("id"))
+Index("workspaces_by_id", workspaces.c.chat, workspaces.c.id, unique=True)
 
 audit = Table(
     "audit",

@@ -10,18 +10,20 @@ from sqlalchemy import Connection, select
 
 from opsagent.adapters.stores.chain import Chain
 from opsagent.adapters.stores.codec import decode
+from opsagent.adapters.stores.ending_rows import note_reopened
 from opsagent.adapters.stores.engine import Engine
+from opsagent.adapters.stores.gathering import Gathering
 from opsagent.adapters.stores.paging import newest_first, page_of
 from opsagent.adapters.stores.receiving import receive
 from opsagent.adapters.stores.run_rows import wake
 from opsagent.adapters.stores.tables import measurements, signals, tickets
-from opsagent.adapters.stores.ticket_rows import LOADED, OPEN, fetch, load, save_ticket
+from opsagent.adapters.stores.ticket_rows import LOADED, came_back, fetch, load, save_ticket
 from opsagent.domain.event import AuditEntry
 from opsagent.domain.page import Page
-from opsagent.domain.ticket import Signal, Ticket, TicketStatus
+from opsagent.domain.ticket import OPEN_STATUSES, Signal, Ticket, TicketStatus
 from opsagent.errors import InputError
 from opsagent.ports.clock import Clock
-from opsagent.ports.stores import Arrival, Joined, Measurement
+from opsagent.ports.tickets import Arrival, Joined, Measurement
 
 
 class SqlTickets:
@@ -31,21 +33,21 @@ class SqlTickets:
         self._engine = engine
         self._clock = clock
         self._chain = chain
+        self._receive = Gathering(self._store)
 
     async def receive(self, arrivals: Sequence[Arrival]) -> Sequence[Joined]:
-        """Join each signal to the open ticket of its (tenant, fingerprint), or store its new ticket and run.
-
-        `reopened` says that an open ticket which had stopped firing fires again, or got another run.
-        """
+        """Join each signal to the ticket it belongs to, or store its new ticket and run; see the port."""
         for arrival in arrivals:
             signal, ticket = arrival.signal, arrival.ticket
             if len({signal.tenant, ticket.tenant, arrival.run.tenant}) != 1:
                 raise InputError("A signal, its ticket and its run have one tenant.", fix="Give them the same.")
             if signal.fingerprint != ticket.fingerprint:
                 raise InputError("A signal and its ticket have one fingerprint.", fix="Give them the same.")
-        taken = tuple(arrivals)
+        return await self._receive(tuple(arrivals))
+
+    async def _store(self, arrivals: Sequence[Arrival]) -> Sequence[Joined]:
         return await self._engine.write(
-            "tickets.receive", lambda connection: receive(connection, taken, self._clock.now())
+            "tickets.receive", lambda connection: receive(connection, arrivals, self._clock.now())
         )
 
     async def get(self, tenant: str, ticket_id: str) -> Ticket:
@@ -76,16 +78,6 @@ class SqlTickets:
 
         return await self._engine.read(work)
 
-    async def history(self, tenant: str, fingerprint: str, *, limit: int = 20) -> Sequence[Ticket]:
-        """Tickets with this fingerprint that are no longer open, newest first."""
-        query = (
-            select(*LOADED)
-            .where(tickets.c.tenant == tenant, tickets.c.fingerprint == fingerprint, tickets.c.status.not_in(OPEN))
-            .order_by(tickets.c.created_at.desc(), tickets.c.id.desc())
-            .limit(limit)
-        )
-        return await self._engine.read(lambda connection: [load(row) for row in connection.execute(query)])
-
     async def last_measurement(self, tenant: str, fingerprint: str) -> Measurement | None:
         """The newest measurement of this fingerprint."""
         query = select(measurements).where(measurements.c.tenant == tenant, measurements.c.fingerprint == fingerprint)
@@ -97,12 +89,17 @@ class SqlTickets:
         )
 
     async def save(self, ticket: Ticket, audit: Sequence[AuditEntry]) -> Ticket:
-        """A person's change, if the version is the stored one, else IllegalMove. NotFound."""
+        """A person's change, if the version is the stored one, else IllegalMove; see the port. NotFound."""
         if any(entry.tenant != ticket.tenant for entry in audit):
             raise InputError("An audit entry belongs to another tenant.", fix="Give entries of the ticket's tenant.")
 
         def work(connection: Connection) -> Ticket:
+            before = fetch(connection, ticket.tenant, ticket.id)
             saved = save_ticket(connection, ticket)
+            if ticket.status in OPEN_STATUSES:
+                note_reopened(connection, ticket, self._clock.now())
+                if before.status not in OPEN_STATUSES:
+                    saved = came_back(connection, saved)
             self._chain.append(connection, audit)
             return saved
 

@@ -51,6 +51,18 @@ def write_events(connection: Connection, lines: Sequence[RunEvent], now: float) 
     return numbered
 
 
+def append_if_possible(connection: Connection, lines: Sequence[RunEvent], now: float) -> Sequence[RunEvent]:
+    """Number and store lines as a part that may fail alone: it is logged and dropped. Returns what was stored."""
+    if not lines:
+        return ()
+    try:
+        with savepoint(connection, "timeline"):
+            return write_events(connection, lines, now)
+    except (SQLAlchemyError, InputError) as error:
+        _LOG.warning("%d timeline events of run %s were dropped: %s", len(lines), lines[0].run_id, error)
+        return ()
+
+
 def write_events_if_possible(connection: Connection, lines: Sequence[RunEvent], first: int, now: float) -> None:
     """Store lines of one run, numbered from `first`, as a part that may fail alone: it is logged and dropped."""
     if not lines:

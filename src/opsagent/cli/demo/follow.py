@@ -12,7 +12,8 @@ from opsagent.domain.runbook import Phase
 from opsagent.domain.step import Step, StepStatus
 from opsagent.domain.ticket import Classification
 from opsagent.errors import UnavailableError
-from opsagent.loop.agent import Agent, RunView
+from opsagent.loop.agent import Agent
+from opsagent.loop.views import RunView
 from opsagent.ports.clock import Clock
 
 LOOK_S = 0.1

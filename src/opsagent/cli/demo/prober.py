@@ -41,8 +41,12 @@ def fingerprint(labels: Mapping[str, str]) -> str:
 
 
 def delivery(service: str, summary: str, *, starts_at: str, ends_at: str = "") -> dict[str, object]:
-    """The body of an Alertmanager v4 webhook with one alert; resolved when `ends_at` is given."""
-    labels = {"alertname": ALERT, "service": service, "severity": "critical"}
+    """The body of an Alertmanager v4 webhook with one alert; resolved when `ends_at` is given.
+
+    The outages of the demo follow each other within seconds and have nothing to do with each other: each has a label of
+    its own, or all would reopen the first one's ticket.
+    """
+    labels = {"alertname": ALERT, "service": service, "severity": "critical", "outage": starts_at}
     annotations = {"summary": summary}
     status = "resolved" if ends_at else "firing"
     alert = {

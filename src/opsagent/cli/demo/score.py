@@ -8,7 +8,7 @@ from opsagent.cli.demo.incidents import Incident
 from opsagent.cli.demo.shop import Facts
 from opsagent.domain.run import Verified
 from opsagent.domain.ticket import Classification, TicketStatus
-from opsagent.loop.agent import RunView
+from opsagent.loop.views import RunView
 
 COLUMNS = ("incident", "detected\nafter", "fixed\nafter", "commands\nrun", "approvals", "result")
 

@@ -128,6 +128,7 @@ def demo_settings(folders: Folders, policy: Path) -> Settings:
         "data_dir": folders.scratch / "opsagent",
         "sandbox_root": folders.scratch / "runs",
         "host_reach": True,
+        "cooldown_seconds": 0,  # four repairs of one machine, and a person who watches
         "auto_close": True,
         "admin_policy_file": policy,
         "credential_encryption_key": key,

@@ -22,7 +22,7 @@ from opsagent.domain.event import RunEvent
 from opsagent.domain.run import Node
 from opsagent.domain.ticket import Ticket
 from opsagent.errors import UnavailableError
-from opsagent.loop.agent import RunView
+from opsagent.loop.views import RunView
 
 ALERT_S = 20.0  # two failed checks take the prober one second; a busy machine takes longer
 QUIET_S = 10.0  # until the prober has seen the shop healthy again

@@ -19,7 +19,7 @@ from opsagent.domain.event import RunEvent
 from opsagent.domain.outcome import Outcome
 from opsagent.domain.step import Step, StepStatus
 from opsagent.domain.visible import one_line
-from opsagent.loop.agent import RunView
+from opsagent.loop.views import RunView
 from opsagent.web.views import approval_json, event_json, run_json, session_json
 
 VERB = 9  # columns of the verb; the longest is "not fixed"

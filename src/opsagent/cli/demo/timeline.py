@@ -10,7 +10,7 @@ from pathlib import Path
 from opsagent.domain.event import RunEvent
 from opsagent.domain.run import Node
 from opsagent.domain.visible import visible
-from opsagent.loop.agent import RunView
+from opsagent.loop.views import RunView
 from opsagent.web.catalogue_views import ticket_json
 from opsagent.web.views import event_json, iso, run_json, session_json
 

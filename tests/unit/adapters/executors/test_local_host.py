@@ -33,7 +33,7 @@ async def test_a_read_sees_this_machine(boxed: Bench, place: Path) -> None:
     text = f"cat {place}/app.conf; ps -p {os.getpid()} -o pid=; id -u; hostname"
     outcome = await boxed.server().run(boxed.host(text))
     assert outcome.stdout.split() == ["old", str(os.getpid()), str(os.geteuid()), socket.gethostname()]
-    assert outcome.backend == "bwrap"
+    assert outcome.backend == "bwrap+seccomp"
     assert outcome.note == ""
 
 

@@ -117,3 +117,20 @@ async def test_describe_names_what_works(bench: Bench) -> None:
     assert described["sandbox"].startswith(bench.backend)
     assert str(bench.folder / "state") in described["tokens"]
     assert all(described.values())
+
+
+async def test_a_sandbox_below_the_policys_minimum_starts_nothing(bench: Bench, weak: Bench) -> None:
+    strict = {"least_for_reads": Backend.BWRAP, "least_for_effects": Backend.SECCOMP}
+    orders = [weak.order("true"), weak.host("true"), weak.order("true", proof=Proof.EFFECT)]
+    for order in orders:
+        with pytest.raises(SandboxUnavailable, match="The policy asks for bwrap") as caught:
+            await weak.server(**strict).run(order)
+        assert "minimum_sandbox" in caught.value.fix
+    assert (await weak.server(**strict).run(weak.host("true", proof=Proof.EFFECT))).backend == "rlimits"
+    if bench.backend.boxed:
+        for order in (bench.order("true"), bench.host("true"), bench.order("true", proof=Proof.EFFECT)):
+            assert (await bench.server(**strict).run(order)).exit_code == 0
+        unfiltered = bench.server(force=None, filtered=False, **strict)
+        assert (await unfiltered.run(bench.order("true"))).backend == "bwrap"
+        with pytest.raises(SandboxUnavailable, match=r"bwrap\+seccomp at least"):
+            await unfiltered.run(bench.order("true", proof=Proof.EFFECT))

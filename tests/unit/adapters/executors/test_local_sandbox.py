@@ -12,6 +12,7 @@ import pytest
 from local_shell import NOBODY, Bench, eventually
 from opsagent.adapters.executors.local import Backend, Limits
 from opsagent.domain.credential import CredentialKind
+from opsagent.domain.manifest import Proof
 from opsagent.errors import SandboxUnavailable
 from opsagent.ports.executor import Traced
 from opsagent.ports.secrets import Login
@@ -176,7 +177,7 @@ async def test_limits_hold(bench: Bench, limits: Limits, text: str, words: str) 
 
 async def test_a_credential_needs_a_pid_namespace(boxed: Bench, weak: Bench) -> None:
     order = boxed.order('test "$OPSAGENT_TOKEN" = hunter2 && echo "have $OPSAGENT_TOKEN"', login=HUNTER)
-    if boxed.backend is Backend.BWRAP:
+    if boxed.backend.boxed:
         assert (await boxed.server().run(order)).stdout == "have [redacted]\n"
     with pytest.raises(SandboxUnavailable, match="credential"):
         await weak.server().run(weak.order("true", login=HUNTER))
@@ -228,3 +229,29 @@ async def test_a_root_that_cannot_be_made(bench: Bench) -> None:
     with pytest.raises(SandboxUnavailable, match="Not a directory"):
         await server.run(bench.order("true"))
     assert "Not a directory" in (await server.describe())["sandbox"]
+
+
+async def test_what_fills_the_disk_is_ended_and_cleared_away(bench: Bench) -> None:
+    server = bench.server(limits=Limits(disk_bytes=32 << 20))
+    text = "for i in $(seq 100); do head -c 16M /dev/zero > f$i; sleep 0.05; done"
+    outcome = await server.run(bench.order(text))
+    assert (outcome.exit_code, outcome.signal) == (None, 9)
+    assert "lost too much room" in outcome.note
+    assert not (bench.folder / "sandbox" / bench.run_id).exists()
+    assert (await server.run(bench.order("ls"))).stdout == ""
+
+
+async def test_no_effect_on_this_machine_is_ended_for_the_room_it_takes(bench: Bench) -> None:
+    server = bench.server(limits=Limits(disk_bytes=1 << 20))
+    text = f"head -c 64M /dev/zero > {bench.effects}/f; sleep 0.6; rm {bench.effects}/f"
+    order = bench.host(text, proof=Proof.EFFECT, manifest={"writes": (f"{bench.effects}/f",)})
+    assert (await server.run(order)).exit_code == 0
+
+
+async def test_a_tree_of_any_depth_is_cleared_away(bench: Bench) -> None:
+    server = bench.server()
+    deep = "import os\nfor _ in range(1500): os.mkdir('d'); os.chdir('d')"
+    assert (await server.run(bench.order(f'/usr/bin/python3 -c "{deep}"'))).exit_code == 0
+    assert (bench.folder / "sandbox" / bench.run_id / "d" / "d").is_dir()
+    await server.release(bench.run_id)
+    assert not (bench.folder / "sandbox" / bench.run_id).exists()

@@ -44,7 +44,7 @@ def alert(labels: dict[str, object] | None = None, **more: object) -> dict[str, 
 
 
 def one(raw: bytes, source: AlertmanagerSource | PrometheusSource | None = None) -> Signal:
-    (signal,) = (source or alertmanager()).parse("acme", {}, raw, NOW)
+    (signal,) = (source or alertmanager()).parse("acme", {}, raw, NOW).signals
     return signal
 
 
@@ -80,7 +80,7 @@ def test_firing_and_resolved_are_one_problem_and_two_deliveries() -> None:
 @pytest.mark.parametrize("file", sorted(FIXTURES.glob("*.json")), ids=lambda file: file.stem)
 def test_every_captured_payload_is_taken_twice_alike(file: Path) -> None:
     source = alertmanager()
-    first, second = (source.parse("acme", {}, file.read_bytes(), NOW + later) for later in (0, 60))
+    first, second = (source.parse("acme", {}, file.read_bytes(), NOW + later).signals for later in (0, 60))
     assert [signal.delivery for signal in first] == [signal.delivery for signal in second]
     assert len(first) == (0 if "DeadManSwitch" in file.name else 1)
 
@@ -88,18 +88,18 @@ def test_every_captured_payload_is_taken_twice_alike(file: Path) -> None:
 @pytest.mark.parametrize("make", SOURCES)
 def test_a_watchdog_makes_no_signal_and_is_noted(make: Callable[[], AlertmanagerSource | PrometheusSource]) -> None:
     source = make()
-    assert source.last_heartbeat("acme") is None
-    signals = source.parse("acme", {}, payload(alert({"alertname": "Watchdog"}), alert()), NOW)
-    assert [signal.name for signal in signals] == ["Down"]
-    assert source.last_heartbeat("acme") == NOW
-    assert source.last_heartbeat("other") is None
+    parsed = source.parse("acme", {}, payload(alert({"alertname": "Watchdog"}), alert()), NOW)
+    assert [signal.name for signal in parsed.signals] == ["Down"]
+    assert parsed.alive
+    assert not source.parse("acme", {}, payload(alert()), NOW).alive
 
 
-def test_a_heartbeat_that_ends_and_a_cut_delivery_are_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_heartbeat_that_ends_is_none_and_a_cut_delivery_is_said(caplog: pytest.LogCaptureFixture) -> None:
     ended = alert({"alertname": "Watchdog"}, status="resolved", endsAt="2026-11-20T23:00:00Z")
     with caplog.at_level(logging.WARNING):
-        assert not alertmanager().parse("acme", {}, payload(ended, truncatedAlerts=7), NOW)
-    assert "heartbeat" in caplog.text
+        parsed = alertmanager().parse("acme", {}, payload(ended, truncatedAlerts=7), NOW)
+    assert not parsed.signals
+    assert not parsed.alive
     assert "cut 7 alerts" in caplog.text
 
 
@@ -108,7 +108,7 @@ def test_the_list_that_prometheus_posts() -> None:
     again = firing | {"endsAt": "2026-11-20T23:27:20Z"}  # in the future: Prometheus says how long it may be trusted
     later = firing | {"endsAt": "2026-11-20T23:28:20Z"}
     over = firing | {"endsAt": "2026-11-20T23:20:00Z"}
-    signals = prometheus().parse("acme", {}, orjson.dumps([again, later, over]), NOW)
+    signals = prometheus().parse("acme", {}, orjson.dumps([again, later, over]), NOW).signals
     assert [signal.status.value for signal in signals] == ["firing", "firing", "resolved"]
     assert signals[0].delivery == signals[1].delivery != signals[2].delivery
     assert {signal.fingerprint for signal in signals} == {signals[0].fingerprint}
@@ -122,7 +122,7 @@ def test_the_list_that_prometheus_posts() -> None:
 def test_the_fingerprint_is_of_the_labels_in_any_order(labels: dict[str, str]) -> None:
     turned = dict(reversed(labels.items()))
     source = prometheus()
-    first, second = source.parse("acme", {}, orjson.dumps([{"labels": labels}, {"labels": turned}]), NOW)
+    first, second = source.parse("acme", {}, orjson.dumps([{"labels": labels}, {"labels": turned}]), NOW).signals
     assert first.fingerprint == second.fingerprint
     other = one(orjson.dumps([{"labels": {**labels, "other label": "x"}}]), source)
     assert other.fingerprint != first.fingerprint
@@ -195,6 +195,9 @@ def test_long_annotations_are_cut_and_nul_is_replaced() -> None:
         ("2026-11-21T00:23:20.000000001+01:00", NOW),
         ("2026-11-20 23:23:20.123456789Z", NOW + 0.123456),
         ("0001-01-01T00:00:00Z", NOW),
+        ("9000-01-01T00:00:00Z", NOW),
+        ("9999-12-31T23:59:59.999999Z", NOW),
+        ("9999-12-31T23:59:59-14:00", NOW),
         (None, NOW),
         ("", NOW),
     ],
@@ -204,8 +207,8 @@ def test_when_it_started(text: str | None, seconds: float) -> None:
 
 
 def test_without_a_start_a_second_firing_is_not_taken_for_the_first() -> None:
-    first = alertmanager().parse("acme", {}, payload(alert()), NOW)[0]
-    second = alertmanager().parse("acme", {}, payload(alert()), NOW + 600)[0]
+    first = alertmanager().parse("acme", {}, payload(alert()), NOW).signals[0]
+    second = alertmanager().parse("acme", {}, payload(alert()), NOW + 600).signals[0]
     assert first.delivery != second.delivery
 
 
@@ -282,7 +285,7 @@ def test_any_json_is_signals_or_an_input_error(
     make: Callable[[], AlertmanagerSource | PrometheusSource], body: object
 ) -> None:
     try:
-        signals = make().parse("acme", {}, json.dumps(body).encode("utf-8", "surrogatepass"), NOW)
+        signals = make().parse("acme", {}, json.dumps(body).encode("utf-8", "surrogatepass"), NOW).signals
     except InputError as problem:
         refused = problem
     else:
@@ -326,11 +329,12 @@ def test_any_bytes_are_signals_or_an_input_error(raw: bytes) -> None:
         ({}, False),
     ],
 )
-def test_only_the_configured_secret_proves_a_delivery(
+async def test_only_the_configured_secret_proves_a_delivery(
     make: Callable[..., AlertmanagerSource | PrometheusSource], headers: dict[str, str], proven: bool
 ) -> None:
-    assert make(secret=SECRET).verify(headers, b"", NOW) is proven
-    assert make().verify(headers, b"", NOW) is False
+    assert await make(secret=SECRET).verify(headers, b"", NOW) is proven
+    assert await make().verify(headers, b"", NOW) is False
+    assert (make(secret=SECRET).proves, make().proves) == (True, False)
 
 
 def test_the_secret_does_not_show() -> None:

@@ -11,6 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opsagent.adapters.knowledge.markdown import decode_runbook, parse, parse_runbook
+from opsagent.domain.languages import render
+from opsagent.domain.render import Values
+from opsagent.domain.request import parse_request
 from opsagent.domain.runbook import Check, Expect, Phase, Undo, When
 from opsagent.errors import RunbookError
 
@@ -47,6 +50,17 @@ def test_the_guides_example_loads_without_a_warning() -> None:
     )
     assert runbook.version == hashlib.sha256(example.group(1).encode()).hexdigest()
     assert (runbook.tenant, runbook.owner, runbook.executable) == ("acme", "team-mail", True)
+
+
+def test_the_guides_examples_of_other_languages_load() -> None:
+    examples = re.findall(r"^````markdown\n(.*?)^````$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)[1:]
+    steps = [
+        parse_runbook(doc(f"## Fix\n\n{example}", "parameters: {order: '^[0-9]+$'}\n"), path="x.md").steps
+        for example in examples
+    ]
+    assert [[step.executor for step in some] for some in steps] == [["sql"] * 2, ["http"] * 3]
+    assert steps[1][1].undo is not None
+    assert parse_request(render("http", steps[1][1].undo.text, Values(captures={"order": "7", "before": "x"})).text)
 
 
 def test_every_attribute_is_read() -> None:
@@ -183,7 +197,9 @@ REFUSED = {
     "quoted": (doc(fence("ls\ncat '{{y}}'"), "parameters: {y: x}\n"), 13, "inside quotes"),
     "glued in undo": (doc(fence("ls {{y}}", 'sh undo="rm x{{y}}"'), "parameters: {y: x}\n"), 11, "glued"),
     "value in sql": (doc(fence("select '{{y}}'", "sql"), "parameters: {y: x}\n"), 12, "inside quotes"),
-    "value in http": (doc(fence("GET /{{y}}", "http"), "parameters: {y: x}\n"), 12, "values cannot stand"),
+    "value in a host": (doc(fence("GET https://a.{{y}}/", "http"), "parameters: {y: x}\n"), 12, "the name of the host"),
+    "no request": (doc(fence("GET /a\nHost: x", "http")), 11, "The header Host"),
+    "no request to undo": (doc(fence("DELETE /a", 'http undo="PUT a"')), 10, "neither a path nor a URL"),
     "step elsewhere": (doc(fence("ls", "sh connection={{y}}"), "parameters: {y: x}\n"), 11, "which is no name"),
     "guard nothing": ("---\nid: x\nguard: {for: 1s}\n---\n", 3, "the guard has no command"),
     "rows of a shell": (doc(fence("ls", "sh rows=1")), 10, "`rows` is for statements"),
@@ -324,3 +340,13 @@ def test_any_text_loads_or_is_refused(text: str) -> None:
         except RunbookError as refused:
             problem = refused
         assert problem is None or problem.fix
+
+
+def test_a_capture_may_be_a_path_into_json() -> None:
+    text = doc(fence("GET /orders/7", "http name=a capture=sku:json:items.0.sku expect=status:200,204"))
+    (step,) = parse_runbook(text, path="x.md").steps
+    assert dict(step.captures) == {"sku": "json:items.0.sku"}
+    assert step.expect.statuses == (200, 204)
+    for wrong in ("sku:json:", "sku:json:a..b", '"sku:json:a b"'):
+        with pytest.raises(RunbookError, match="has no path"):
+            parse_runbook(doc(fence("GET /", f"http name=a capture={wrong}")), path="x.md")

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsagent.adapters.notify.webhook import WebhookChannel, WebhookConfig, retry_after, signature
+from opsagent.adapters.notify.answer import retry_after
+from opsagent.adapters.notify.webhook import WebhookChannel, WebhookConfig, signature
 from opsagent.adapters.outbound import OutboundClient, OutboundConfig
 from opsagent.domain.notice import Notice
 
@@ -93,24 +94,26 @@ async def test_a_possible_repeat_says_so_and_no_secret_means_no_signature() -> N
 
 
 @pytest.mark.parametrize(
-    ("status", "permanent"),
+    ("status", "permanent", "uncertain"),
     [
-        ("400 Bad Request", True),
-        ("404 Not Found", True),
-        ("410 Gone", True),
-        ("302 Found", True),
-        ("408 Request Timeout", False),
-        ("425 Too Early", False),
-        ("429 Too Many Requests", False),
-        ("500 Internal Server Error", False),
-        ("503 Service Unavailable", False),
+        ("400 Bad Request", True, False),
+        ("404 Not Found", True, False),
+        ("410 Gone", True, False),
+        ("302 Found", True, False),
+        ("408 Request Timeout", False, True),
+        ("425 Too Early", False, False),
+        ("429 Too Many Requests", False, False),
+        ("500 Internal Server Error", False, True),
+        ("503 Service Unavailable", False, True),
     ],
 )
-async def test_which_answers_are_final(status: str, permanent: bool) -> None:
+async def test_which_answers_are_final_and_which_may_have_done_it(
+    status: str, permanent: bool, uncertain: bool
+) -> None:
     async with receiving(status, "Retry-After: 7") as receiver:
         delivery = await channel().send(notice(receiver.url))
     assert not delivery.delivered
-    assert delivery.permanent is permanent
+    assert (delivery.permanent, delivery.uncertain) == (permanent, uncertain)
     assert delivery.retry_after_s == (None if permanent else 7.0)
     assert status[:3] in delivery.error
 
@@ -119,8 +122,43 @@ async def test_a_receiver_that_is_down_is_tried_again() -> None:
     async with receiving("200 OK") as receiver:
         url = receiver.url
     delivery = await channel().send(notice(url))
-    assert (delivery.delivered, delivery.permanent) == (False, False)
+    assert (delivery.delivered, delivery.permanent, delivery.uncertain) == (False, False, False)
     assert delivery.error
+
+
+async def test_a_receiver_that_hangs_up_may_have_got_it() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        delivery = await channel().send(notice(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"))
+    assert (delivery.delivered, delivery.permanent, delivery.uncertain) == (False, False, True)
+
+
+async def test_an_endless_answer_is_still_a_yes() -> None:
+    """It was delivered; to give it up because the answer is long would be to send it again."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(re.findall(rb"content-length: (\d+)", head.lower())[0]))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 4096)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        assert (await channel(max_response_bytes=1024).send(notice(url))).delivered
+
+
+async def test_an_address_is_shown_without_its_secret_and_checked_without_a_call() -> None:
+    open_channel, closed = channel(), channel(allow_private=False)
+    assert open_channel.shown("https://hooks.example/T1/secret?key=x") == "https://hooks.example/…"
+    assert open_channel.shown("no address") == "…"
+    assert await open_channel.check("http://127.0.0.1:9/secret") == ""
+    refused = await closed.check("http://127.0.0.1:9/secret")
+    assert "may not be called" in refused
+    assert "secret" not in refused
 
 
 @pytest.mark.parametrize(

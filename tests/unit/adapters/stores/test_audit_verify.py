@@ -45,7 +45,7 @@ async def filled(folder: Path, *, count: int = COUNT) -> str:
 
 async def checked(folder: Path, head: str = ""):
     stores = await opened(folder)
-    found = await stores.audit.verify("acme", head=head)
+    found = await stores.audit.verify("acme", heads=[head] if head else [])
     await stores.housekeeping.close()
     return found
 
@@ -101,7 +101,7 @@ async def test_a_record_written_anew_with_the_key_is_not_the_one_of_the_head(tmp
     tampered(tmp_path, "DELETE FROM audit")
     stores = await opened(tmp_path)
     await stores.audit.append([AuditEntry(tenant="acme", at=1.0, actor="eve", action=f"x{n}") for n in range(COUNT)])
-    found = await stores.audit.verify("acme", head=head)
+    found = await stores.audit.verify("acme", heads=[head])
     await stores.housekeeping.close()
     assert "written anew" in found.trouble
 

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import event, select
 from sqlalchemy.dialects.sqlite import dialect
 
-from opsagent.adapters.stores.receiving import _LAST_END, _OPEN_RUN
+from opsagent.adapters.stores.known import _LAST_END, _OPEN_RUN
 from opsagent.adapters.stores.tables import tickets
+from opsagent.domain.notice import Slots
 from opsagent.domain.run import RunStatus, Source
 from opsagent.domain.ticket import TicketStatus
 from opsagent.ports.stores import Change, Stores
@@ -82,7 +83,8 @@ async def statements(stores: Stores, call: object) -> list[tuple[str, object]]:
         ("by_both", "runs_newest_by_both "),
         ("due", "runs_due"),
         ("tickets", "tickets_newest_by_status"),
-        ("history", "tickets_of_fingerprint"),
+        ("alongside", "members_alongside"),
+        ("deployments", "deployments_of_service"),
         ("pending", "approvals_by_status"),
         ("notices", "notices_due"),
     ],
@@ -95,12 +97,17 @@ async def test_each_list_is_one_index_range(tmp_path: Path, stores: Stores, name
         "by_both": lambda: stores.runs.list("acme", status=RunStatus.QUEUED, source=Source.API),
         "due": lambda: stores.runs.due(10),
         "tickets": lambda: stores.tickets.list("acme", status=TicketStatus.OPEN),
-        "history": lambda: stores.tickets.history("acme", "f1"),
+        "alongside": lambda: stores.triage.alongside(
+            "acme", service="shop", environment="prod", other_than="f1", since=1.0
+        ),
+        "deployments": lambda: stores.deployments.list("acme", service="shop", since=1.0),
         "pending": lambda: stores.approvals.pending("acme"),
-        "notices": lambda: stores.notices.take(10, 30),
+        "notices": lambda: stores.notices.take(Slots(), 30),
     }
     await calls[name]()  # so that a reader is there
-    ((statement, parameters),) = await statements(stores, calls[name]())
+    asked = await statements(stores, calls[name]())
+    assert len(asked) == (2 if name == "notices" else 1)  # a range for each lane
+    statement, parameters = asked[-1]
     with closing(sqlite3.connect(tmp_path / "opsagent.db")) as database:
         plan = " | ".join(row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
     assert f"INDEX {index}" in plan

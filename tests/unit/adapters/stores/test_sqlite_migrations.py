@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from subprocess import Popen
 
@@ -18,9 +19,11 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from manual_clock import ManualClock, SeededIds
-from opsagent.adapters.stores.migrate import SCHEMA, SCRIPTS, migrate
+from opsagent.adapters.stores.columns import metadata
+from opsagent.adapters.stores.migrate import SCHEMA, SCRIPTS, migrate, upgrade
+from opsagent.adapters.stores.schema import SCRIPT, dump
 from opsagent.adapters.stores.sqlite import SqliteConfig, open_sqlite
-from opsagent.adapters.stores.tables import metadata
+from opsagent.domain.ticket import TicketStatus
 from opsagent.errors import StoreUnavailable
 from opsagent.ports.stores import Stores
 from store_nouns import Nouns
@@ -64,6 +67,16 @@ def test_the_newest_migration_is_the_schema_of_the_code() -> None:
     assert ScriptDirectory(str(SCRIPTS)).get_current_head() == SCHEMA
 
 
+def test_the_script_of_a_new_file_makes_what_all_migrations_make(tmp_path: Path) -> None:
+    file = tmp_path / "migrated.db"
+    with file_engine(file).connect() as connection:
+        upgrade(connection, SCHEMA, file)
+    assert dump(file) == SCRIPT.read_text("utf-8"), "run: python -m opsagent.adapters.stores.schema"
+    new = tmp_path / "new.db"
+    assert not migrate(file_engine(new), new)
+    assert dump(new) == dump(file)
+
+
 async def test_many_processes_starting_together_make_one_schema(
     tmp_path: Path, child: Callable[..., Popen[str]]
 ) -> None:
@@ -74,6 +87,10 @@ async def test_many_processes_starting_together_make_one_schema(
 
 
 async def test_folders_opened_at_once_in_one_process_are_migrated_one_by_one(tmp_path: Path) -> None:
+    for n in range(8):
+        file = tmp_path / str(n) / "opsagent.db"
+        file.parent.mkdir()
+        assert not migrate(file_engine(file), file, schema="0001")
     opened = [open_sqlite(SqliteConfig(folder=tmp_path / str(n)), ManualClock(), SeededIds(n)) for n in range(8)]
     await asyncio.gather(*[stores.housekeeping.open() for stores in opened])
     for stores in opened:
@@ -181,3 +198,27 @@ async def test_the_audit_key_lasts_and_its_loss_is_told(
     with pytest.raises(StoreUnavailable, match="empty"):
         await fresh.audit.append([nouns.entry()])
     await fresh.housekeeping.close()
+
+
+async def test_earlier_tickets_have_their_one_alert(
+    stores: Stores, tmp_path: Path, clock: ManualClock, ids: SeededIds, nouns: Nouns
+) -> None:
+    made, gone = await stores.tickets.receive([nouns.arrival("f1"), nouns.arrival("f2")])
+    await stores.tickets.save(replace(gone.ticket, status=TicketStatus.CLOSED), [])
+    folder = tmp_path / "old"
+    folder.mkdir()
+    file = folder / "opsagent.db"
+    assert not migrate(file_engine(file), file, schema="0003")
+    with closing(sqlite3.connect(file)) as old:
+        old.execute("ATTACH ? AS now", (str(tmp_path / "opsagent.db"),))
+        columns = ", ".join(row[1] for row in old.execute("PRAGMA main.table_info(tickets)"))
+        old.execute(f"INSERT INTO tickets ({columns}) SELECT {columns} FROM now.tickets")  # noqa: S608 - names of columns
+        old.commit()
+    taken = open_sqlite(SqliteConfig(folder=folder), clock, ids)
+    await taken.housekeeping.open()
+    (member,) = await taken.triage.members("acme", made.ticket.id)
+    assert (member.fingerprint, member.name, member.firing) == ("f1", "DiskFull", True)
+    again, fresh = await taken.tickets.receive([nouns.arrival("f1"), nouns.arrival("f2")])
+    assert (again.created, again.ticket.id) == (False, made.ticket.id)
+    assert fresh.created  # that one was closed
+    await taken.housekeeping.close()

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from opsagent.adapters.stores.chain import first_broken
 from opsagent.adapters.stores.folder import read_audit_key
 from opsagent.adapters.stores.sqlite import SqliteConfig, open_sqlite
 from opsagent.domain.approval import Approval
+from opsagent.domain.notice import Notice, NoticeStatus, Slots
 from opsagent.domain.run import Run
 from opsagent.domain.step import StepStatus
 from opsagent.ports.stores import Change, Stores
@@ -196,4 +198,37 @@ async def test_a_server_that_starts_takes_over_what_a_killed_process_held(tmp_pa
     await stores.housekeeping.open()
     await beside.runs.save(claimed[0], Change(run=claimed[1]))
     await beside.housekeeping.close()
+    await stores.housekeeping.close()
+
+
+async def sending(folder: Path) -> tuple[Stores, Notice]:
+    """A notice that a process beside the server is sending."""
+    stores = await opened(folder)
+    (made,) = await stores.notices.add([Nouns(SystemClock(), SeededIds()).notice()])
+    (taken,) = await stores.notices.take(Slots(), 600)
+    assert taken.id == made.id
+    return stores, taken
+
+
+async def test_a_notice_that_was_being_sent_is_due_at_the_next_start_as_a_possible_repeat(tmp_path: Path) -> None:
+    beside, made = await sending(tmp_path)
+    await beside.housekeeping.close()  # all that a kill leaves of it is in the file
+    stores = server(tmp_path)
+    await stores.housekeeping.open()
+    (taken,) = await stores.notices.take(Slots(), 600)
+    assert (taken.id, taken.possible_repeat) == (made.id, True)
+    await stores.housekeeping.close()
+
+
+async def test_a_notice_in_the_hands_of_a_process_that_lives_is_left_to_it(tmp_path: Path) -> None:
+    beside, made = await sending(tmp_path)
+    stores = server(tmp_path)
+    await stores.housekeeping.open()
+    assert await stores.notices.take(Slots(), 600) == []
+    await beside.notices.mark(made, replace(made, status=NoticeStatus.DELIVERED))
+    await beside.housekeeping.close()
+    await stores.housekeeping.close()
+    await stores.housekeeping.open()
+    left = await stores.notices.get(made.tenant, made.id)
+    assert (left.status, left.possible_repeat) == (NoticeStatus.DELIVERED, False)
     await stores.housekeeping.close()

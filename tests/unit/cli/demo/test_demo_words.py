@@ -17,7 +17,7 @@ from opsagent.domain.run import Run, RunResult, RunStatus, Source, Verified
 from opsagent.domain.runbook import Phase
 from opsagent.domain.step import Step, StepStatus
 from opsagent.domain.ticket import Assessment, Classification, Ticket, TicketStatus
-from opsagent.loop.agent import RunView
+from opsagent.loop.views import RunView
 
 REAL, FALSE_ALARM = INCIDENTS[0], INCIDENTS[3]
 FACTS = Facts(status={"state": "running", "pid": "1"}, config_sha256="0" * 64, files=("orders/00001.json 9",))

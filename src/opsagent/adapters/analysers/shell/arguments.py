@@ -71,7 +71,9 @@ def _word(table: CommandTable, word: Word, rest: list[Word], placed: Placed) -> 
 
 
 def _harmless(table: CommandTable, word: Word) -> bool:
-    """A word that may become an option, of a command none of whose options does harm."""
+    """A word that may become an option, of a command none of whose options (or none in a file's name) does harm."""
+    if table.harmless_globs and not word.unknown:
+        return True
     return table.harmless_options and not any(one.startswith("-") and ANY in one for one in word.alternatives)
 
 
@@ -82,7 +84,7 @@ def _letters(table: CommandTable, text: str, placed: Placed) -> None:
         if letter in table.secret_letters:
             placed.add(letter, _ENVIRONMENT, None)
         elif option.effect:
-            placed.add(letter, option, None)
+            placed.add("-" + letter, option, None)
         else:
             placed.given.add("-" + letter)
 

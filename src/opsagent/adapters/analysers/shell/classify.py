@@ -10,12 +10,14 @@ from typing import Protocol
 from opsagent.adapters.analysers.shell.arguments import Placed, place
 from opsagent.adapters.analysers.shell.effects import apply_kind
 from opsagent.adapters.analysers.shell.findings import Findings
+from opsagent.adapters.analysers.shell.naming import NAMING, implied
 from opsagent.adapters.analysers.shell.special import CHECKS
 from opsagent.adapters.analysers.shell.words import Node, Scope, Word, dynamic
 from opsagent.adapters.analysers.shell.wrappers import unwrap
 from opsagent.domain.command_table import CommandTable, Kind, Option, Tables
 
 _MAX_SUBCOMMANDS = 4
+RULES = {**CHECKS, **NAMING}
 
 
 class Walker(Protocol):
@@ -75,7 +77,7 @@ class Classifier:
         findings, tables = self.walker.findings, self.walker.tables
         folder, slash, own = name.rpartition("/")
         if slash and folder not in tables.folders and name not in tables.paths:
-            findings.executes[name] = None
+            findings.execute(Word((name,)))
             findings.unknown(f"{name} is not a program of this system")
             return None
         table = tables.commands.get(name if name in tables.paths else own)
@@ -106,8 +108,9 @@ class Classifier:
             self._subcommand(call, depth)
         else:
             self._positional(call)
+        implied(self.walker, call, table.implies)
         if table.check:
-            CHECKS[table.check](self.walker, call)
+            RULES[table.check](self.walker, call)
 
     def _words_of(self, table: CommandTable, title: str, *, bare: bool) -> None:
         findings = self.walker.findings
@@ -165,7 +168,10 @@ class Classifier:
         if table.required and not call.placed.given & table.required:
             usual = f"without {' or '.join(sorted(table.required))} is not known to only read"
             findings.unknown(f"{call.title} {table.otherwise or usual}")
+        bounded = not any(repeated for _, repeated in specification)
         for kinds, word in _assign(specification, call.placed.positional):
+            if kinds and bounded and word.many:  # `xxd *`: the second file would be written
+                findings.unknown(f"{call.title}: {word.shown} may become more words than are known")
             if not kinds:
                 findings.unknown(f"{call.title}: nothing is known about the argument {word.shown}")
             if table.only is not None and not _fits(table.only, word):

@@ -109,7 +109,7 @@ def _process(findings: Findings, word: Word) -> list[str]:
 
 
 def _execute(findings: Findings, word: Word) -> list[str]:
-    findings.executes[word.shown] = None
+    findings.execute(word)
     return [f"runs {word.shown}, whose content is not known"]
 
 

@@ -35,6 +35,7 @@ class Findings:
     executes: dict[str, None] = field(default_factory=dict)
     secrets: dict[str, None] = field(default_factory=dict)
     forbidden: dict[str, None] = field(default_factory=dict)
+    under: dict[str, None] = field(default_factory=dict)
     effects: dict[str, None] = field(default_factory=dict)
     unknowns: dict[str, None] = field(default_factory=dict)
     reversible: list[bool | None] = field(default_factory=list)
@@ -90,6 +91,7 @@ class Findings:
         """A path whose name, size or rights are looked at."""
         for one in word.alternatives:
             _keep(self.reads, shown(one))
+            self._watch(one, tree=False)
 
     def read(self, word: Word, *, tree: bool = False) -> None:
         """A file (or with `tree` every file below a folder) whose content is read."""
@@ -100,6 +102,7 @@ class Findings:
                 continue
             _keep(self.reads, shown(one))
             root, below, _ = one.partition("/" + BELOW)
+            self._watch(root or "/" if below else one, tree=tree or bool(below))
             if not word.unknown:
                 self._sensitive(root or "/" if below else one, tree=tree or bool(below))
             self._guard(root or "/" if below else one, "reads", tree=tree or bool(below))
@@ -111,6 +114,7 @@ class Findings:
                 continue
             for where in self._placed(one):
                 _keep(self.writes, shown(where))
+            self._watch(one, tree=False)
             self.effect(f"writes {shown(one)}")
             self._guard(one, "changes", tree=False)
             for path in candidates(one, self.folders):
@@ -126,6 +130,7 @@ class Findings:
             tree = tree or bool(below)
             for where in self._placed(one):
                 _keep(self.deletes, shown(where))
+            self._watch(one, tree=True)
             self.effect(f"deletes {shown(one)}" + (" and everything below it" if tree else ""), reversible=False)
             self._guard(one, "deletes", tree=True)
             if tree:
@@ -135,11 +140,19 @@ class Findings:
                     if not word.unknown and may_meet(path, listed):
                         self.forbid(f"{words} ({shown(one)})")
 
+    def execute(self, word: Word) -> None:
+        """A file that is run as a program or script, wherever the script may stand by then."""
+        for one in word.alternatives:
+            for where in self._placed(one):
+                _keep(self.executes, shown(where))
+            self._watch(one, tree=False)
+
     def change_tree(self, word: Word) -> None:
         """Rights or owners changed on everything below a path."""
         for one in word.alternatives:
             for where in self._placed(one):
                 _keep(self.writes, shown(where))
+            self._watch(one, tree=True)
             self.effect(f"changes everything below {shown(one)}", reversible=False)
             self._guard(one, "changes", tree=True)
             self._roots(one, "changes")
@@ -169,6 +182,15 @@ class Findings:
                     return
         if tree and any(not candidate for candidate in candidates(path, self.folders)):
             self.secret(f"everything below the current folder is read ({shown(path) or '.'}): it may hold keys")
+
+    def _watch(self, path: str, *, tree: bool) -> None:
+        """The folders that rules speak of; a path that is written without one lies where the command starts."""
+        for watched in self.tables.watched:
+            for candidate in candidates(path, self.folders):
+                at = ANY + candidate[1:] if candidate.startswith("~") else candidate
+                below = tree and at.startswith(("/", ANY)) and may_meet(at.rstrip("/") + "/" + ANY, watched)
+                if below or may_meet(at, watched) or may_meet(at, watched.rstrip("/") + "/**"):
+                    _keep(self.under, watched)
 
     def _guard(self, path: str, verb: str, *, tree: bool) -> None:
         """The agent's own data folder."""
@@ -200,6 +222,7 @@ class Findings:
             executes=tuple(self.executes),
             sensitive=tuple(self.secrets),
             forbidden=tuple(self.forbidden),
+            under=tuple(self.under),
             privileged=self.privileged,
             reversible=reversible if proof is not Proof.READ else None,
             reasons=(*self.unknowns, *self.effects),

@@ -10,7 +10,16 @@ _AWK_TOKEN = re.compile(
     |(?P<operator>\+\+|--|&&|\|\||>>|[-+*/%^=!<>]=|[-+*/%^=!<>~?:,;(){}\[\]$|@&])""",
     re.VERBOSE | re.DOTALL,
 )
-_AWK_REGEX = re.compile(r"/(?:[^/\\\n\[]|\\.|\[\^?\]?[^\]\n]*\])*/")
+# Where awks differ on where a pattern ends (a slash or an escape within [...]), it is not understood.
+_AWK_REGEX = re.compile(r"/(?:[^/\\\n]|\\[^\n])*/")
+_AWK_BRACKETS = re.compile(r"\[\^?(?:[^\]\[\\/^]|\\[^\]\\/]|\[:[a-z]+:\])+\]")
+# A slash after one of these: awks read a division, a pattern or an error. After the others it is a division.
+_AWK_OPENS = frozenset({"if", "while", "for", "switch"})
+_AWK_UNSURE = frozenset(
+    {"++", "--", "$", "/", "else", "do", "next", "nextfile", "exit", "break", "continue", "delete", "default", "length"}
+    | {"function", "func", "BEGIN", "END", "BEGINFILE", "ENDFILE"}
+    | _AWK_OPENS
+)
 _AWK_REFUSED = {
     "system": "its awk program starts commands (system)",
     "getline": "its awk program reads from elsewhere (getline)",
@@ -30,19 +39,25 @@ class _AwkReader:
         self.previous = ""
         self.after_operand = False
         self.depth = 0
+        self.opened: list[str] = []  # the word before each parenthesis that is open
         self.printing: int | None = None  # the depth at which the present print statement began
         self.reveals = ""
 
     def read(self) -> str:
         while self.at < len(self.program):
-            if problem := self._slash() if self.program[self.at] == "/" and not self.after_operand else self._token():
+            if problem := self._slash() if self.program[self.at] == "/" else self._token():
                 return problem
         return ""
 
     def _slash(self) -> str:
+        if self.previous in _AWK_UNSURE:
+            return f"its awk program was not understood (a slash after {self.previous})"
+        if self.after_operand:
+            assigned = self.program.startswith("/=", self.at)  # after what is no variable, a pattern that begins with =
+            return "its awk program was not understood (/=)" if assigned else self._token()
         match = _AWK_REGEX.match(self.program, self.at)
-        if match is None or self.previous in {"++", "--"}:
-            return "its awk program was not understood (a slash)"
+        if match is None or "[" in _AWK_BRACKETS.sub("", _escaped_away(match[0])):
+            return "its awk program was not understood (a pattern)"
         self.at, self.previous, self.after_operand = match.end(), "/", True
         return ""
 
@@ -51,16 +66,21 @@ class _AwkReader:
         if match is None:
             return f"its awk program was not understood near {self.program[self.at : self.at + 10]!r}"
         self.at, kind, text = match.end(), match.lastgroup, match[0]
-        if kind in {"space", "newline"}:
+        if kind == "space":
+            return ""
+        if kind == "newline":  # a statement or a rule ends here: a slash would begin a pattern
+            self.previous, self.after_operand = text, False
             return ""
         if kind == "name" and text in _AWK_REFUSED:
             return _AWK_REFUSED[text]
         if text == "ENVIRON":
             self.reveals = "shows the environment (awk ENVIRON)"
-        self.previous = text
-        self.after_operand = (
-            kind in {"number", "name", "string"} or text in {")", "]", "$"}
-        ) and text not in _AWK_WORDS
+        if text == "(":
+            self.opened.append(self.previous)
+        # What follows `if (...)` is a statement, and a slash there begins a pattern in some awks.
+        before = self.opened.pop() if text == ")" and self.opened else ""
+        self.previous = before if before in _AWK_OPENS else text
+        self.after_operand = (kind in {"number", "name", "string"} or text in {")", "]"}) and text not in _AWK_WORDS
         return self._statement(text)
 
     def _statement(self, text: str) -> str:
@@ -80,6 +100,11 @@ class _AwkReader:
 
 
 _AWK_WORDS = frozenset({"print", "printf", "return", "in", "case"})  # a pattern, not a division, follows these
+
+
+def _escaped_away(pattern: str) -> str:
+    """The pattern without escaped characters outside its brackets, where they could look like one."""
+    return re.sub(r"(?P<kept>" + _AWK_BRACKETS.pattern + r")|\\.", lambda found: found["kept"] or "", pattern)
 
 
 def awk_problem(program: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The few commands whose meaning no table can hold: test, cd, dig, getent, service, kill, host-and-port tools."""
+"""The few commands whose meaning no table can hold: test, cd, eval, dig, getent, service, kill, host-and-port tools."""
 
 from __future__ import annotations
 
@@ -170,6 +170,65 @@ def _wget(walker: Walker, call: Call) -> None:
         walker.findings.unknown("wget follows redirects to other hosts: add `--max-redirect=0`, or use curl")
 
 
+def _sed(walker: Walker, call: Call) -> None:
+    """With `-i` every file it is given is written, and it is given none where a script stands first."""
+    if not call.placed.given & {"-i", "--in-place"}:
+        return
+    scripted = call.placed.given & {"-e", "--expression"}
+    for word in call.placed.positional[0 if scripted else 1 :]:
+        for problem in apply_kind(walker.findings, Kind.WRITE, word):
+            walker.findings.unknown(f"{call.title}: {problem}")
+
+
+def _text(walker: Walker, call: Call) -> None:
+    """`eval` and `trap`: never proven, but what the text would do is shown to who decides, and stopped if forbidden."""
+    words = call.arguments[:1] if call.title == "trap" else call.arguments
+    texts = [word.text for word in words]
+    known = [text for text in texts if text is not None]
+    if len(known) != len(texts):
+        walker.script(None, call.title)
+    elif known and known[0] not in {"-", "-l", "-p"}:
+        walker.script(" ".join(known), call.title)
+
+
+def _disk(walker: Walker, call: Call) -> None:
+    """`fdisk -l` lists; everything else these are for is beyond approval."""
+    if not call.placed.given & {"-l", "-x", "--list", "--list-details"}:
+        walker.findings.forbid(f"{call.title} changes how a disk is divided")
+
+
+_GIT_RUNS: Mapping[str, str] = {
+    "status": "filters and a monitor",
+    "diff": "filters, a monitor and other differs",
+    "ls-files": "a monitor",
+    "describe": "filters and a monitor",
+}
+_GIT_SIGNED = _words("log show reflog shortlog stash")
+_GIT_SHOWS = _words("show blame")
+
+
+def _git(walker: Walker, call: Call) -> None:
+    """A repository's own configuration can name programs, and whoever owns it is not always who looks at it.
+
+    git-config(1): core.fsmonitor, filter.*.clean, diff.external, diff.*.textconv, log.showSignature with gpg.program.
+    """
+    words = [word.text or "" for word in call.placed.positional]
+    if not words:
+        return
+    action, rest = words[0], words[1:]
+    unknown = walker.findings.unknown
+    if action in _GIT_RUNS and not (action == "describe" and not any(one.startswith("--dirty") for one in rest)):
+        unknown(f"git {action} runs what the repository's configuration names: {_GIT_RUNS[action]}")
+    unsigned = any(label == "-c" for label, _, _ in call.placed.options)
+    if action in _GIT_SIGNED and not unsigned:
+        unknown(f"git {action} may run the repository's gpg.program: say `git -c log.showSignature=false {action}`")
+    patches = action in _GIT_SHOWS or any(one.startswith(("-p", "--patch", "-L", "-S", "-G")) for one in rest)
+    if patches and "--no-textconv" not in rest:
+        unknown(f"git {action} runs the repository's text converters: add `--no-textconv`")
+    if any("%G" in one or "signature" in one.lower() for one in rest):
+        unknown(f"git {action} checks signatures with a program the repository names")
+
+
 CHECKS: Mapping[str, Callable[[Walker, Call], None]] = {
     "test": _test,
     "cd": _cd,
@@ -179,7 +238,11 @@ CHECKS: Mapping[str, Callable[[Walker, Call], None]] = {
     "kill": _kill,
     "host_port": _host_port,
     "date": _nothing,
+    "git": _git,
+    "disk": _disk,
     "grep": _grep,
     "quiet": _quiet,
+    "sed": _sed,
+    "text": _text,
     "wget": _wget,
 }

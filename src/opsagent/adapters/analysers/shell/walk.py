@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from opsagent.adapters.analysers.shell.assigned import unsure
 from opsagent.adapters.analysers.shell.classify import Classifier
 from opsagent.adapters.analysers.shell.dates import date_pattern
 from opsagent.adapters.analysers.shell.findings import Findings
@@ -27,6 +28,7 @@ _SH_DIFFERS = re.compile(
     r"\(\(|\[\[|\$'|&>|\|&|<\(|>\(|\bfunction\b|<<<|\$\["
 )  # bash and other shells read these apart
 _POSITIONS = frozenset({"Pos", "End", "ValuePos", "ValueEnd", "Position", "OpPos"})
+_TWICE = re.compile(r"[^A-Za-z0-9_./,:+@%=-]")
 _READ_OPS = frozenset({"<"})
 _WRITE_OPS = frozenset({">", ">>", ">|", "<>", "&>", "&>>"})
 _KINDS = _words(
@@ -83,6 +85,7 @@ class Walk:
         """Walk the statements of one script."""
         for statement in statements:
             self._collect(statement)
+        self.scope.unsure = unsure(statements)
         for statement in statements:
             self._visit(statement)
             command = statement.get("Cmd") or {}
@@ -317,19 +320,24 @@ class Walk:
         if operator in {">&", "<&"} and text is not None and re.fullmatch(r"[0-9]*-?", text):
             return
         if any(one.startswith(("/dev/tcp/", "/dev/udp/")) for one in word.alternatives):
-            self.findings.unknown("it opens a network connection by a redirect")
-            if text is not None:
-                host, _, port = text.split("/", 3)[3].partition("/")
-                self.findings.contacts[f"{host}:{port}"] = None
+            self._connection(text)
             return
         if word.unknown or word.many:
             self.findings.unknown("it redirects to or from a file that is not written out")
+        if operator == ">&" and any(_TWICE.search(one) for one in word.alternatives):
+            self.findings.unknown("bash expands the name after `>&` twice, which may run what stands in it")
         if operator in _READ_OPS or operator == "<>":
             self.findings.read(word)
         if operator in _WRITE_OPS or operator == ">&":
             self.findings.write(word)
         elif operator not in _READ_OPS:
             self.findings.unknown(f"it uses a redirect that is not known here ({operator})")
+
+    def _connection(self, path: str | None) -> None:
+        self.findings.unknown("it opens a network connection by a redirect")
+        if path is not None:
+            host, _, port = path.split("/", 3)[3].partition("/")
+            self.findings.contacts[f"{host}:{port}"] = None
 
 
 def _children(node: Node) -> list[Any]:

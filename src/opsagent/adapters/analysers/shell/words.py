@@ -107,11 +107,13 @@ class Scope:
 
     `values` maps a name to words (as nodes, with True when the value is split into words as in `for`) or to None where
     the value cannot be known; an empty node is a number. `prints` says which mark stands for a command's output.
+    `unsure` are the names that may also hold what they held before the script, or nothing.
     """
 
     prints: Callable[[str, Sequence[str]], str]
     values: dict[str, list[tuple[Node | None, bool]]] = field(default_factory=dict)
     functions: set[str] = field(default_factory=set)
+    unsure: frozenset[str] = frozenset()
     _busy: set[str] = field(default_factory=set)
 
     def assign(self, name: str, value: Node | None, *, split: bool = False) -> None:
@@ -189,7 +191,7 @@ class Scope:
             if name in _NUMERIC_VARIABLES or name in _PLAIN_VARIABLES:
                 return (NUMBER if name in _NUMERIC_VARIABLES else IDENT,)
             return ("~",) if name == "HOME" else (ANY,)
-        if name in self._busy:
+        if name in self._busy or name in self.unsure:
             return (ANY,)
         self._busy.add(name)
         try:

@@ -16,11 +16,14 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from opsagent.adapters.analysers.sql.never import forbidden_in
+from opsagent.adapters.analysers.sql.shown import what_it_shows, words_of
 from opsagent.adapters.analysers.sql.structure import Findings, read_structure
 from opsagent.domain.command import Command
 from opsagent.domain.connection import Connection
 from opsagent.domain.manifest import Manifest, Proof
 from opsagent.domain.runbook import PLACEHOLDER
+from opsagent.domain.sql_text import without_quotes
 
 if TYPE_CHECKING:
     from sqlglot import Expr
@@ -31,6 +34,9 @@ _EXPLAIN = re.compile(
     r"^\s*explain\s+(?:\((?![^)]*analy[sz]e)[a-z0-9_, ]*\)\s*)?(?:verbose\s+)?(?!analy[sz]e)", re.IGNORECASE
 )
 _SHOW = re.compile(r"\s*show\s+[a-z_][a-z0-9_. ]*;?\s*", re.IGNORECASE)
+_NO_COMMENT = re.compile(r"--(?![ \t\r\n]|\Z)")  # two minus signs to MySQL, a comment to sqlglot
+# What sqlglot raises by mistake on strange texts, as on MySQL's date_add(1).
+_STUMBLES = (AttributeError, LookupError, TypeError, ValueError)
 _MAX_CHARS = 20_000
 NO_READ_ACCOUNT = "the connection has no read account, so only the text speaks for it"
 
@@ -53,18 +59,18 @@ def manifest_of(text: str, connection: Connection) -> Manifest:
     dialect = DIALECTS.get(scheme)
     if dialect is None:
         return _unknown("the connection's address names no database (postgresql://, mysql://)")
-    if len(text) > _MAX_CHARS:
-        return _unknown(f"it is longer than {_MAX_CHARS} characters")
-    found = _findings(text, dialect, scheme)
+    forbidden = forbidden_in(text, scheme)
+    shown = what_it_shows(text, scheme)
+    worded = sorted({name for name in words_of(text) if _is_secret(name, connection)})
+    too_long = f"it is longer than {_MAX_CHARS} characters" if len(text) > _MAX_CHARS else ""
+    found = too_long or _findings(text, dialect, scheme)
     if isinstance(found, str):
-        return _unknown(found)
-    known = allowed(scheme)
-    named = {table.rpartition(".")[2].lower() for table in found.writes} if found.is_change else set[str]()
-    strange = [name for name in found.functions if name not in known and name not in named]
+        return Manifest(proof=Proof.UNKNOWN, sensitive=(*worded, *shown), forbidden=forbidden, reasons=(found,))
+    strange = _strange(found, scheme)
     reasons = [*found.reasons]
     if strange:
         reasons.append(f"calls {', '.join(strange)}, of which nothing is known")
-    sensitive = tuple(table for table in found.reads if table in secrets() or table.rpartition(".")[2] in secrets())
+    sensitive = [table for table in found.named if _is_secret(table, connection)]
     proof = Proof.READ if found.is_query and not reasons else Proof.UNKNOWN
     if proof is Proof.READ and not connection.read_credential:
         proof, reasons = Proof.UNKNOWN, [NO_READ_ACCOUNT]
@@ -75,10 +81,30 @@ def manifest_of(text: str, connection: Connection) -> Manifest:
         reads=found.reads,
         writes=found.writes,
         deletes=found.deletes,
-        sensitive=sensitive,
-        forbidden=found.forbidden,
+        sensitive=tuple(dict.fromkeys([*sensitive, *(worded if proof is not Proof.READ else []), *shown])),
+        forbidden=forbidden,
         reasons=tuple(reasons),
     )
+
+
+def _strange(found: Findings, scheme: str) -> list[str]:
+    """What is called and is neither known, nor a word there, nor a table that is changed, with its columns."""
+    lists = _lists()
+    functions = lists["everywhere"] | lists[scheme]
+    if scheme == "mysql":  # "Function Name Parsing and Resolution": with a space `count` may be a stored function
+        functions -= found.apart
+    known = functions | (lists["words"] & found.words)
+    changed = {table.rpartition(".")[2].lower() for table in found.writes} if found.is_change else set[str]()
+    listed = {name for name in found.listed if name.replace('"', "").rpartition(".")[2].lower() in changed}
+    types = [name for name in found.types if name not in lists["types"] and not name.startswith("pg_catalog.")]
+    return [name for name in found.functions if name not in known | listed] + types
+
+
+def _is_secret(table: str, connection: Connection) -> bool:
+    """As written, without its schema, and as a table of the database the address names."""
+    name = table.lower()
+    schema = urlsplit(connection.address).path.strip("/").lower()
+    return bool({name, name.rpartition(".")[2], f"{schema}.{name}"} & secrets())
 
 
 def _findings(text: str, dialect: str, scheme: str) -> Findings | str:
@@ -95,7 +121,7 @@ def _findings(text: str, dialect: str, scheme: str) -> Findings | str:
     try:
         tokens = sqlglot.tokenize(plain, read=dialect)
         parsed: list[Expr | None] = sqlglot.parse(plain, read=dialect)
-    except (SqlglotError, RecursionError) as error:
+    except (SqlglotError, RecursionError, *_STUMBLES) as error:
         return f"it cannot be read ({type(error).__name__})"
     statements = [one for one in parsed if one is not None]
     if len(statements) != 1:
@@ -105,12 +131,10 @@ def _findings(text: str, dialect: str, scheme: str) -> Findings | str:
 
 def _comment(text: str, scheme: str) -> str:
     """A comment one server skips and another runs (`/*! */`), or that sqlglot and the server end at other places."""
-    from opsagent.domain.statement import outside_quotes
-
-    bare = outside_quotes(text)
+    bare = without_quotes(text, scheme)
     if "/*" in bare or "*/" in bare:
         return "it has a /* comment */, which a server may run"
-    if scheme == "mysql" and ("#" in bare or any(line and not line[0].isspace() for line in bare.split("--")[1:])):
+    if scheme == "mysql" and ("#" in bare or _NO_COMMENT.search(bare)):
         return "it has a comment that servers read differently"
     return ""
 
@@ -123,12 +147,6 @@ def _unknown(reason: str) -> Manifest:
 def _lists() -> Mapping[str, frozenset[str]]:
     raw = yaml.safe_load((resources.files(__package__) / "functions.yaml").read_text("utf-8"))
     return {name: frozenset(str(words).split()) for name, words in raw.items()}
-
-
-def allowed(scheme: str) -> frozenset[str]:
-    """What may stand before a parenthesis in a proven read."""
-    lists = _lists()
-    return lists["words"] | lists["everywhere"] | lists[scheme]
 
 
 def secrets() -> frozenset[str]:

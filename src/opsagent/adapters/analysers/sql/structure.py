@@ -9,18 +9,32 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlglot import Expr, Token
 
+_SIGNS = "+-*/<>=~!@#%^&|?()[]{},.:;"
+_BEFORE_TABLES = {"INTO", "TABLE", "EXISTS", "ON"}
+_NO_NAMES = {"row", "values"}  # PostgreSQL 15, appendix C and MySQL 8.4, 11.3: never the name of a function or table
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """`functions` are the names before a parenthesis, lower case, as written; `reasons` speak against a plain query."""
+    """`functions` are the names before a parenthesis, lower case, as written; `reasons` speak against a plain query.
+
+    `words` of them are words of the language where they stand, `listed` may be tables with their columns,
+    `apart` are those with a space behind them. `types` are
+    those a value is cast to that the parser does not know. `named` are all tables a statement names, those too that a
+    WITH of the same name may stand for.
+    """
 
     is_query: bool
     is_change: bool
+    named: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     deletes: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
-    forbidden: tuple[str, ...] = ()
+    words: frozenset[str] = frozenset()
+    listed: frozenset[str] = frozenset()
+    apart: frozenset[str] = frozenset()
+    types: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
 
 
@@ -35,7 +49,6 @@ def read_structure(tree: Expr, tokens: Sequence[Token]) -> Findings:
         and not isinstance(node, exp.Query)
     ]
     tables = [node for node in tree.find_all(exp.Table) if _name(node)]
-    named = {alias.alias_or_name.lower() for alias in tree.find_all(exp.CTE)}
     root_is_query = isinstance(tree, (exp.Select, exp.SetOperation, exp.Values, exp.Show)) or _plain_describe(tree)
     reasons = [*_reasons(tree, tokens)]
     if not root_is_query and not changes:
@@ -43,17 +56,56 @@ def read_structure(tree: Expr, tokens: Sequence[Token]) -> Findings:
     if changes:
         reasons.insert(0, f"changes the database ({_verb(tokens)})" if not root_is_query else "changes data in a query")
     written, gone = _changed(changes)
-    reads = {_name(table) for table in tables if _name(table) not in {*written, *gone}} - named
+    called = list(_called(tree, tokens))
+    names = {call.name for call in called}
+    reads = {_name(table) for table in tables if not _is_defined_here(table)} - {*written, *gone}
     return Findings(
         is_query=root_is_query and not changes,
         is_change=bool(changes) and not root_is_query and len(reasons) == 1,
+        named=tuple(sorted({_name(table) for table in tables})),
         reads=tuple(sorted(reads)),
         writes=tuple(written),
         deletes=tuple(gone),
-        functions=tuple(dict.fromkeys(_called(tokens))),
-        forbidden=_forbidden(tree, tokens),
+        functions=tuple(dict.fromkeys(call.name for call in called)),
+        words=frozenset(names - {call.name for call in called if not call.is_word}),
+        listed=frozenset(names - {call.name for call in called if not call.is_table}),
+        apart=frozenset(call.name for call in called if call.is_apart),
+        types=tuple(dict.fromkeys(_types(tree))),
         reasons=tuple(reasons),
     )
+
+
+def _is_defined_here(table: Expr) -> bool:
+    """Whether a name means a part of a WITH, and no table."""
+    return not table.args.get("db") and any(_folded(one.args["alias"]) == _folded(table) for one in _parts_seen(table))
+
+
+def _parts_seen(node: Expr | None) -> Iterable[Expr]:
+    """The parts of a WITH that can be named there: behind it all, in a part those before it (PostgreSQL 7.8).
+
+    A part means itself only where the WITH is recursive; elsewhere its own name means the real table.
+    """
+    from sqlglot import exp
+
+    part: Expr | None = None
+    asked = False  # of the statement a WITH belongs to, when we came from within that WITH
+    while node is not None:
+        if isinstance(node, exp.With):
+            own = next((number for number, one in enumerate(node.expressions) if one is part), 0)
+            yield from node.expressions[: own + bool(node.args.get("recursive"))]
+        elif not asked and (found := node.args.get("with_")):
+            yield from found.expressions
+        asked = isinstance(node, exp.With)
+        part = node if isinstance(node, exp.CTE) else part
+        node = node.parent
+
+
+def _folded(named: Expr) -> str:
+    """PostgreSQL 4.1.1: a name without quotes is lower case."""
+    from sqlglot import exp
+
+    name = named.this
+    return str(name.this if name.args.get("quoted") else name.this.lower()) if isinstance(name, exp.Identifier) else ""
 
 
 def _plain_describe(tree: Expr) -> bool:
@@ -105,30 +157,59 @@ def _changed(changes: Sequence[Expr]) -> tuple[list[str], list[str]]:
     return list(written), list(gone)
 
 
-def _forbidden(tree: Expr, tokens: Sequence[Token]) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A name before a parenthesis; whether it is a word of the language there, or a table with its columns.
+
+    `is_apart`: there is a space between.
+    """
+
+    name: str
+    is_word: bool
+    is_table: bool
+    is_apart: bool
+
+
+def _called(tree: Expr, tokens: Sequence[Token]) -> Iterable[_Call]:
+    """Every name before a parenthesis; with a schema before it, the whole of it, unless that is PostgreSQL's own.
+
+    A name in quotes keeps them: it is never a word, and compared letter by letter. A word is one only where the parser
+    takes it for no name: `over` may be a function (PostgreSQL 15, appendix C), and is one in `from over(1)`.
+    """
     from sqlglot import exp
 
-    words = [token.text.upper() for token in tokens]
-    if words[:2] in (["DROP", "DATABASE"], ["DROP", "SCHEMA"]) or (
-        isinstance(tree, exp.Drop) and str(tree.args.get("kind")).upper() in {"DATABASE", "SCHEMA"}
-    ):
-        return ("drops a whole database",)
-    if words[:1] == ["COPY"] and "PROGRAM" in words:
-        return ("runs a program on the database's host",)
-    return ()
-
-
-def _called(tokens: Sequence[Token]) -> Iterable[str]:
-    """Every name before a parenthesis; with a schema before it, the whole of it, unless that is PostgreSQL's own."""
+    names = {node.name.lower() for node in tree.find_all(exp.Anonymous, exp.Identifier)} - _NO_NAMES
     for position in range(1, len(tokens)):
-        before = tokens[position - 1]
-        if tokens[position].text != "(" or not (before.text[:1].isalpha() or before.text[:1] == "_"):
+        last = position - 1
+        if tokens[position].text != "(" or not (_is_quoted(tokens[last]) or tokens[last].text.strip(_SIGNS)):
             continue
-        name = before.text.lower()
-        if position >= 3 and tokens[position - 2].text == ".":
-            schema = tokens[position - 3].text.lower()
+        name = _as_written(tokens[last])
+        is_word = not _is_quoted(tokens[last]) and name not in names
+        if last >= 2 and tokens[last - 1].text == ".":
+            last -= 2
+            schema, is_word = _as_written(tokens[last]), False
             name = name if schema == "pg_catalog" else f"{schema}.{name}"
-        yield name
+        is_table = last >= 1 and tokens[last - 1].text.upper() in _BEFORE_TABLES
+        yield _Call(name, is_word, is_table, is_apart=tokens[position].start > tokens[position - 1].end + 1)
+
+
+def _is_quoted(token: Token) -> bool:
+    return token.token_type.name in {"IDENTIFIER", "STRING"}
+
+
+def _as_written(token: Token) -> str:
+    """Of `order by`, one token, the last word."""
+    return f'"{token.text}"' if _is_quoted(token) else token.text.lower().split()[-1]
+
+
+def _types(tree: Expr) -> Iterable[str]:
+    """With a function of its own a type may do anything; sqlglot leaves a name it does not know as it is written."""
+    from sqlglot import exp
+
+    for node in tree.find_all(exp.DataType):
+        if node.this is exp.DType.USERDEFINED:
+            kind = node.args.get("kind")
+            yield kind.sql("postgres") if isinstance(kind, exp.Expr) else str(kind)
 
 
 def _verb(tokens: Sequence[Token]) -> str:

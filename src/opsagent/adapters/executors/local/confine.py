@@ -5,7 +5,6 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from opsagent.adapters.executors.local import views
 from opsagent.adapters.executors.local.config import NOBODY, SEARCH_PATH, Backend, LocalConfig
 from opsagent.adapters.executors.local.reach import Reached, absolute, reached_by, refuse_own_folders
 from opsagent.adapters.executors.local.survivors import MARK, count_tasks
+from opsagent.adapters.executors.variables import permitted
 from opsagent.domain.command import Reach
 from opsagent.domain.manifest import Proof
 from opsagent.errors import ExecutionError, SandboxUnavailable
@@ -23,16 +23,14 @@ from opsagent.ports.executor import Order
 _READ_CAPABILITIES = {"CAP_DAC_READ_SEARCH": 2, "CAP_NET_RAW": 13, "CAP_SYSLOG": 34}
 _WRITE_CAPABILITIES = {"CAP_CHOWN": 0, "CAP_DAC_OVERRIDE": 1, "CAP_FOWNER": 3, "CAP_FSETID": 4}
 _SOCKET_TOOLS = frozenset({"ss", "lsof", "netstat", "fuser"})
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# Variables that make a shell or the loader run something else than the text that was judged.
-_STEERING = re.compile(r"LD_.*|PATH|IFS|ENV|BASH_.*|BASHOPTS|SHELLOPTS|PS4|PROMPT_COMMAND|HOME|TMPDIR|OPSAGENT_.*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
     """What this machine offers, as probed. A reason is empty where the view works.
 
-    `trouble` and `mend` are there where no command can run at all.
+    The filters are seccomp's, empty where there is none and `no_filter_because` says why. `trouble` and `mend` are
+    there where no command can run at all.
     """
 
     shell: str
@@ -40,15 +38,27 @@ class Ground:
     close_userns: bool = False
     no_sandbox_because: str = "it was not probed"
     no_host_view_because: str = "it was not probed"
+    sandbox_filter: bytes = field(default=b"", repr=False)
+    host_filter: bytes = field(default=b"", repr=False)
+    no_filter_because: str = "it was not probed"
     trouble: str = ""
     mend: str = ""
+
+    def backend(self, reach: Reach) -> Backend:
+        """How a sandbox command, or a proven read of this machine, is held in."""
+        sandboxed = reach is Reach.SANDBOX
+        if self.no_sandbox_because if sandboxed else self.no_host_view_because:
+            return Backend.RLIMITS
+        return Backend.SECCOMP if (self.sandbox_filter if sandboxed else self.host_filter) else Backend.BWRAP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """How one command will be held in. `alone`: without a PID namespace, so one at a time and with no credential.
 
-    `cwd` is where the launcher stands, `base` where the command's relative names start.
+    `ours`: it is a program of this package, which looks at nothing of others and hides its memory: never `alone`.
+    `cwd` is where the launcher stands, `base` where the command's relative names start. `disk_bytes` is by how much the
+    free space of the sandbox root's disk may shrink while it runs (0: it is not looked at).
     """
 
     backend: Backend
@@ -58,14 +68,17 @@ class Plan:
     cwd: Path
     base: Path
     limits: Mapping[str, int]
+    disk_bytes: int = 0
     capabilities: tuple[int, ...] | None = None
     no_new_privileges: bool = True
+    syscalls: bytes = field(default=b"", repr=False)
     note: str = ""
+    ours: bool = False
 
     @property
     def alone(self) -> bool:
         """Whether it must run alone, because another command could see or reach it."""
-        return self.backend is not Backend.BWRAP
+        return not self.backend.boxed and not self.ours
 
 
 def make_plan(order: Order, config: LocalConfig, ground: Ground, folder: Path) -> Plan:
@@ -76,15 +89,11 @@ def make_plan(order: Order, config: LocalConfig, ground: Ground, folder: Path) -
     sandboxed = command.reach is Reach.SANDBOX
     reached = Reached() if sandboxed else _host_reach(order, config, cwd, folder)
     lacking = ground.no_sandbox_because if sandboxed else ground.no_host_view_because
-    backend = Backend.RLIMITS if lacking else Backend.BWRAP
-    if reached.open_because:
-        backend = Backend.DIRECT
-    if backend is Backend.RLIMITS and config.force is Backend.BWRAP:
-        raise SandboxUnavailable(
-            f"bubblewrap is required here and does not work: {lacking}. Nothing was started.",
-            fix="Mend it (`opsagent doctor` says how), or allow the weaker backend in the settings.",
-        )
-    if backend is not Backend.BWRAP and order.login is not None:
+    backend = Backend.DIRECT if reached.open_because else held_by(order, config, ground, lacking)
+    syscalls = b""
+    if backend is Backend.SECCOMP:
+        syscalls = ground.sandbox_filter if sandboxed else ground.host_filter
+    if not backend.boxed and order.login is not None:
         raise SandboxUnavailable(
             "It needs a credential, and other processes of its user could read it: there is no PID namespace around "
             f"it ({reached.open_because or lacking}). Nothing was started.",
@@ -92,23 +101,55 @@ def make_plan(order: Order, config: LocalConfig, ground: Ground, folder: Path) -
         )
     text = (ground.shell, *(("--noprofile", "--norc") if ground.shell.endswith("bash") else ()), "-c", command.text)
     argv: tuple[str, ...] = text
-    if backend is Backend.BWRAP:
+    if backend.boxed:
         seen = (
             _sandbox(order, config, ground, folder) if sandboxed else _host(order, config, reached, user, cwd, folder)
         )
-        argv = (*views.frame(ground.bwrap, user), *seen, "--chdir", str(cwd), "--", *text)
+        argv = (*views.frame(ground.bwrap, user, filtered=bool(syscalls)), *seen, "--chdir", str(cwd), "--", *text)
     return Plan(
         backend=backend,
         user=user,
         argv=argv,
         environment=_environment(order, folder),
-        cwd=folder if backend is Backend.BWRAP else cwd,
+        cwd=folder if backend.boxed else cwd,
         base=cwd,
         limits=_limits(order, config, user),
+        disk_bytes=config.limits.disk_bytes if sandboxed else 0,
         capabilities=_bounding(order, backend, reached),
         no_new_privileges=not reached.open_because,
+        syscalls=syscalls,
         note=_note(order, ground, backend, reached, lacking),
     )
+
+
+def held_by(order: Order, config: LocalConfig, ground: Ground, lacking: str) -> Backend:
+    """The backend, where nothing is open on purpose. Raises SandboxUnavailable: the settings require a better one."""
+    backend = ground.backend(order.command.reach)
+    if order.command.reach is Reach.HOST and order.manifest.proof is not Proof.READ and backend is Backend.SECCOMP:
+        # an approved effect may be any program: one that fails half-way is a worse evil than what the filter closes
+        return Backend.BWRAP
+    reads = order.manifest.proof is Proof.READ
+    least = config.least_for_reads if reads else config.least_for_effects
+    if (reads or order.command.reach is Reach.SANDBOX) and backend.is_weaker(least):
+        raise SandboxUnavailable(
+            f"The policy asks for {least} at least, and here it would be held in by {backend}. Nothing was started.",
+            fix="Mend the sandbox (`opsagent doctor` says how), or change `minimum_sandbox` in the policy.",
+        )
+    missing = ""
+    if backend is Backend.RLIMITS and config.force in (Backend.BWRAP, Backend.SECCOMP):
+        missing = f"bubblewrap is required here and does not work: {lacking}"
+    elif backend is Backend.BWRAP and config.force is Backend.SECCOMP:
+        missing = f"the seccomp filter is required here and does not work: {_first(ground.no_filter_because)}"
+    if missing:
+        raise SandboxUnavailable(
+            f"{missing}. Nothing was started.",
+            fix="Mend it (`opsagent doctor` says how), or allow the weaker backend in the settings.",
+        )
+    return backend
+
+
+def _first(words: str) -> str:
+    return words.partition(" To mend: ")[0].rstrip(".")
 
 
 def find_user(order: Order, config: LocalConfig) -> views.User:
@@ -211,13 +252,7 @@ def _environment(order: Order, folder: Path) -> dict[str, str]:
         "TMPDIR": str(folder),
         MARK: order.token,
     }
-    for name, value in order.command.environment:
-        if not _VARIABLE.fullmatch(name) or _STEERING.fullmatch(name):
-            raise ExecutionError(
-                f"The variable {name!r} cannot be set for a command: it could change what runs. Nothing was started.",
-                fix="Write what is meant into the command, where it is judged.",
-            )
-        values[name] = value
+    values |= permitted(order.command.environment)
     if order.login is not None:
         values |= {f"OPSAGENT_{name.upper()}": value for name, value in order.login.values.items()}
     return values

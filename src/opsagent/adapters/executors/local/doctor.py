@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from opsagent.adapters.executors.local import views
+from opsagent.adapters.executors.local import syscalls, views
 from opsagent.adapters.executors.local.config import NOBODY, SEARCH_PATH, Backend, LocalConfig
 from opsagent.adapters.executors.local.confine import Ground, Plan
 from opsagent.adapters.executors.local.folders import Folders
-from opsagent.adapters.executors.local.lacking import aside
-from opsagent.errors import ExecutionError
+from opsagent.adapters.executors.local.lacking import aside, words_of
+from opsagent.domain.command import Reach
+from opsagent.errors import ExecutionError, SandboxUnavailable
 
 PROBE_TIMEOUT_S = 10.0
 Try = Callable[[Plan, str], Awaitable[str]]
@@ -23,7 +25,7 @@ _MOST = Path("/proc/sys/user/max_user_namespaces")
 
 
 async def probe(config: LocalConfig, folders: Folders, attempt: Try, run_id: str) -> Ground:
-    """Try each view once, the way a command would use it, in the folder of a run of its own.
+    """Try each view, the way a command would use it, in the folder of a run of its own: with its filter first.
 
     Raises ExecutionError, SandboxUnavailable, OSError: it could not be tried.
     """
@@ -39,26 +41,58 @@ async def probe(config: LocalConfig, folders: Folders, attempt: Try, run_id: str
     own = views.User(uid=os.geteuid(), gid=os.getegid(), groups=tuple(os.getgroups()), changes=False)
     other = config.command_uid or NOBODY
     boxed = own if own.uid else views.User(uid=other, gid=other, groups=(), changes=True)
+    filters, no_filter = await aside(_filters, config)
     folder = await aside(folders.open, run_id, boxed.uid, boxed.gid)
     try:
-        lacking, closing = "", True
-        for close_userns in (True, False):
-            seen = views.sandbox_view(folder, network=False, scratch_bytes=1 << 20, sees=(), close_userns=close_userns)
-            lacking, closing = await attempt(_plan(bwrap, boxed, seen, folder, shell), "sandbox"), close_userns
-            if not lacking:
+        trials = [_Trial(close_userns, filters[0]) for close_userns in (True, False)]
+        trials += [_Trial(one.close_userns) for one in trials] if filters[0] else []
+        for trial in trials:
+            seen = views.sandbox_view(
+                folder, network=False, scratch_bytes=1 << 20, sees=(), close_userns=trial.close_userns
+            )
+            trial.lacking = await attempt(_plan(bwrap, boxed, seen, folder, shell, trial.syscalls), "sandbox")
+            if not trial.lacking:
                 break
         await aside(folders.open, run_id, own.uid, own.gid)
         seen = views.host_view(folder, own, writable=(), secret=())
-        no_host = await attempt(_plan(bwrap, own, seen, folder, shell), "host")
+        views_of_host = [_Trial(syscalls=given) for given in dict.fromkeys((filters[1], b""))]
+        for of_host in views_of_host:
+            of_host.lacking = await attempt(_plan(bwrap, own, seen, folder, shell, of_host.syscalls), "host")
+            if not of_host.lacking:
+                break
     finally:
         await aside(folders.remove, run_id)
     return Ground(
         shell=shell,
         bwrap=bwrap,
-        close_userns=closing,
-        no_sandbox_because=lacking,
-        no_host_view_because=no_host,
+        close_userns=trial.close_userns,
+        no_sandbox_because=trial.lacking,
+        no_host_view_because=of_host.lacking,
+        sandbox_filter=trial.syscalls,
+        host_filter=of_host.syscalls,
+        no_filter_because="" if trial.syscalls else no_filter or trials[0].lacking,
     )
+
+
+@dataclass(slots=True)
+class _Trial:
+    """One way to try; `lacking` is why it did not work."""
+
+    close_userns: bool = True
+    syscalls: bytes = b""
+    lacking: str = ""
+
+
+def _filters(config: LocalConfig) -> tuple[tuple[bytes, bytes], str]:
+    """The filters for the sandbox and for reads of this machine; empty, and why, where there can be none."""
+    if not config.filtered:
+        return (b"", b""), "it was left out on purpose"
+    try:
+        return (syscalls.sandbox_filter(), syscalls.host_filter()), ""
+    except SandboxUnavailable as error:
+        return (b"", b""), f"{error.message}. To mend: {error.fix}"
+    except (OSError, ValueError) as error:
+        return (b"", b""), f"libseccomp could not make it: {words_of(error)}"
 
 
 def unusable(error: ExecutionError) -> Ground:
@@ -71,15 +105,16 @@ def _shell() -> str:
     return shutil.which("bash", path=SEARCH_PATH) or "/bin/sh"
 
 
-def _plan(bwrap: str, user: views.User, seen: list[str], folder: Path, shell: str) -> Plan:
+def _plan(bwrap: str, user: views.User, seen: list[str], folder: Path, shell: str, refused: bytes) -> Plan:
     return Plan(
-        backend=Backend.BWRAP,
+        backend=Backend.SECCOMP if refused else Backend.BWRAP,
         user=user,
-        argv=(*views.frame(bwrap, user), *seen, "--chdir", str(folder), "--", shell, "-c", ":"),
+        argv=(*views.frame(bwrap, user, filtered=bool(refused)), *seen, "--chdir", str(folder), "--", shell, "-c", ":"),
         environment={"PATH": SEARCH_PATH},
         cwd=Path("/"),
         base=folder,
         limits={"CORE": 0},
+        syscalls=refused,
     )
 
 
@@ -101,7 +136,7 @@ def describe(ground: Ground, config: LocalConfig) -> dict[str, str]:
     if ground.trouble:
         del lines["host view"]
         lines["sandbox"] = f"no command can run: {ground.trouble} To mend: {ground.mend}"
-    if ground.bwrap and not ground.close_userns:
+    if ground.bwrap and not ground.close_userns and not ground.sandbox_filter:
         lines["nested namespaces"] = "allowed inside the sandbox: bubblewrap is older than 0.8; upgrade it"
     return lines
 
@@ -119,7 +154,12 @@ def fix_for(error: str) -> str:
 
 def _sandbox_line(ground: Ground, config: LocalConfig) -> str:
     if not ground.no_sandbox_because:
-        return "bwrap: own files, own processes, no network unless asked"
+        words = f"{ground.backend(Reach.SANDBOX)}: own files, own processes, no network unless asked"
+        if ground.sandbox_filter:
+            return f"{words}, no system calls that lead out"
+        why, _, mend = ground.no_filter_because.partition(" To mend: ")
+        mend = mend or "let it set a filter (CONFIG_SECCOMP_FILTER; a container's own profile may refuse it)"
+        return f"{words}. Without a filter of system calls: {why.rstrip('.')}. To mend: {mend.rstrip('.')}."
     seen = "the files all may read" if os.geteuid() == 0 else "every file of this user, those of other runs included"
     words = (
         f"rlimits ({ground.no_sandbox_because}): resource limits only. Commands run one at a time, get no credential, "
@@ -134,11 +174,12 @@ def _sandbox_line(ground: Ground, config: LocalConfig) -> str:
 def _host_line(ground: Ground, *, root: bool) -> str:
     if ground.no_host_view_because:
         return f"none ({ground.no_host_view_because}): a proven read is trusted, this machine is not read-only for it"
+    backend = ground.backend(Reach.HOST)
     if root:
-        return "bwrap: a proven read sees this machine read-only, without its secret paths"
+        return f"{backend}: a proven read sees this machine read-only, without its secret paths"
     return (
-        "bwrap: a proven read sees this machine read-only, without its secret paths. As this server is not root, other "
-        "owners show as nobody, and `ss -p` names no process. To mend: run the server as root, or reach "
+        f"{backend}: a proven read sees this machine read-only, without its secret paths. As this server is not root, "
+        "other owners show as nobody, and `ss -p` names no process. To mend: run the server as root, or reach "
         "this machine over SSH."
     )
 

@@ -42,7 +42,8 @@ class LocalExecutor:
     """Runs shell text on this machine, in the run's folder, with a clean environment (ports/executor.py).
 
     `failpoints` (for tests) maps a place in the launcher to `kill` or `stop`. An executor whose commands are programs
-    of this machine with another view (a cloud's command line) gives its own `name` and `planner`, and shares the rest.
+    of this machine with another view (a cloud's command line) gives its own `name` and `planner`, and shares the rest:
+    it stands `beside` the one that knows the machine, and both know which runs' folders are still worked in.
     """
 
     def __init__(
@@ -55,21 +56,37 @@ class LocalExecutor:
         failpoints: Mapping[str, str] | None = None,
         name: str = NAME,
         planner: Planner = make_plan,
+        beside: LocalExecutor | None = None,
     ) -> None:
         self._config, self._clock, self._redactor, self._artifacts = config, clock, redactor, artifacts
         self._failpoints = dict(failpoints or {})
-        self._name, self._planner = name, planner
+        self._name, self._planner, self._beside = name, planner, beside
         self._tokens, self._folders = Tokens(config.state), Folders(config.sandbox_root)
         self._ground: Ground | None = None
-        self._detached: set[str] = set()  # runs whose commands go on when their task is cancelled,
-        self._left: set[str] = set()  # and those where that happened
+        # runs whose commands go on when their task is cancelled, and those where that happened
+        self._detached: set[str] = beside._detached if beside else set()  # noqa: SLF001 - one of us
+        self._left: set[str] = beside._left if beside else set()  # noqa: SLF001
         self._probing, self._alone = asyncio.Lock(), asyncio.Lock()
+
+    @property
+    def tokens_at_target(self) -> bool:
+        """They lie in our own state folder."""
+        return False
 
     @property
     def backend(self) -> str:
         """How SANDBOX commands are held in; the weaker one until `probe` knows better."""
-        known = self._ground is not None and not self._ground.no_sandbox_because
-        return Backend.BWRAP if known else Backend.RLIMITS
+        return self._ground.backend(Reach.SANDBOX) if self._ground else Backend.RLIMITS
+
+    @property
+    def host_backend(self) -> str:
+        """How proven reads of this machine are held in; the weaker one until `probe` knows better."""
+        return self._ground.backend(Reach.HOST) if self._ground else Backend.RLIMITS
+
+    @property
+    def name(self) -> str:
+        """Which commands it takes."""
+        return self._name
 
     async def probe(self) -> Ground:
         """What works on this machine, found out once; where nothing does its `trouble` says why, until it is mended."""
@@ -201,6 +218,9 @@ class LocalExecutor:
 
     async def _known(self) -> Ground:
         """What works on this machine, found out once. Raises ExecutionError, SandboxUnavailable: nothing can run."""
+        if self._beside is not None:
+            self._ground = await self._beside._known()  # noqa: SLF001
+            return self._ground
         async with self._probing:
             if self._ground is None:
                 with refusing():
@@ -222,7 +242,7 @@ class LocalExecutor:
         """Run a plan of the probe; why it does not work, or nothing."""
         run_id = plan.base.name
         attempt = await aside(self._tokens.prepare, run_id, name)
-        launching = launch(self._config.python or sys.executable, self._spec(None, plan, attempt), b"")
+        launching = launch(self._config.python or sys.executable, self._spec(None, plan, attempt), b"", plan.syscalls)
         answer = await self._hear(launching, run_id)
         await self.forget(run_id)
         found = answer.get("outcome", {})
@@ -248,7 +268,8 @@ class LocalExecutor:
             "capabilities": plan.capabilities,
             "noNewPrivileges": plan.no_new_privileges,
             "limits": dict(plan.limits),
-            "wrapped": plan.backend is Backend.BWRAP,
+            "disk": [str(config.sandbox_root), plan.disk_bytes],
+            "wrapped": plan.backend.boxed,
             "how": {"backend": plan.backend.value, "note": plan.note},
             "grace": config.grace_s,
             "cap": config.output_cap_bytes,
@@ -269,7 +290,8 @@ class LocalExecutor:
             if plan.alone:
                 unless_started.callback(self._folders.close, order.run_id)
             await aside(self._folders.open, order.run_id, plan.user.uid, plan.user.gid)
-            launching = launch(self._config.python or sys.executable, self._spec(order, plan, attempt), stdin)
+            python, spec = self._config.python or sys.executable, self._spec(order, plan, attempt)
+            launching = launch(python, spec, stdin, plan.syscalls)
             unless_started.pop_all()
         return launching
 
@@ -336,6 +358,8 @@ class LocalExecutor:
                 why = words_of(error) if isinstance(error, OSError) else error.message
                 trouble = f"Its full output could not be kept: {why}"
         changed = False if order.manifest.proof is Proof.READ else None
+        if found.get("filled"):
+            await aside(self._folders.remove, order.run_id)
         outcome = output.make_outcome(found, stdout, stderr, artifact=artifact, changed=changed, trouble=trouble)
         with contextlib.suppress(OSError):  # a full disk: the raw outcome stays, the worker has this one
             await aside(attempt.replace_outcome, output.to_json(outcome))

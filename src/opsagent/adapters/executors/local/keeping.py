@@ -51,7 +51,7 @@ def keep_file(path: str, base: Path, bounds: Bounds) -> Kept:
             raise _cannot(path, "it names a folder")
         with _refusing(path, "its folder cannot be seen: "):
             above = _opened(held, folder, os.O_PATH | os.O_DIRECTORY)
-        _check(path, above, bounds)
+        lies = _check(path, above, bounds) / name
         try:
             handle = _opened(held, name, os.O_PATH, dir_fd=above)
         except FileNotFoundError:
@@ -61,20 +61,23 @@ def keep_file(path: str, base: Path, bounds: Bounds) -> Kept:
         about = os.fstat(handle)
         if not stat.S_ISREG(about.st_mode):
             raise _cannot(path, "it is no regular file")
-        _check(path, handle, bounds)
+        real = _check(path, handle, bounds)
         source = _opened(held, f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_NONBLOCK)
         content = _read(path, source, about.st_size)
         after = os.fstat(source)
         if (after.st_size, after.st_mtime_ns) != (about.st_size, about.st_mtime_ns):
             raise _cannot(path, "it was written to meanwhile")
-        return Kept(content=content, mode=stat.S_IMODE(about.st_mode), uid=about.st_uid, gid=about.st_gid)
+        link = str(real) if real != lies else ""
+        return Kept(content=content, mode=stat.S_IMODE(about.st_mode), uid=about.st_uid, gid=about.st_gid, link=link)
 
 
-def _check(path: str, handle: int, bounds: Bounds) -> None:
-    """What was opened still has a name, and one where a kept file may lie."""
-    why = bounds.against(Path(os.readlink(f"/proc/self/fd/{handle}")))  # noqa: PTH115 - it is no path of a file
+def _check(path: str, handle: int, bounds: Bounds) -> Path:
+    """Where what was opened truly lies: it still has a name, and one where a kept file may lie."""
+    real = Path(os.readlink(f"/proc/self/fd/{handle}"))  # noqa: PTH115 - it is no path of a file
+    why = bounds.against(real)
     if why or not os.fstat(handle).st_nlink:
         raise _cannot(path, why or "it was removed")
+    return real
 
 
 def _read(path: str, source: int, size: int) -> bytes:

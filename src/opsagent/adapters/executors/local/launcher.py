@@ -48,8 +48,9 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 36, 38
-STATUS_FD = 3  # where bwrap reports; the argv names this number
+STATUS_FD, FILTER_FD = 3, 4  # where bwrap reports, and reads its filter; the argv names these numbers
 ABSENT, LARGEST_FILE = "absent", 64 * 1024 * 1024  # as hashes.py says of what it cannot or need not hash
+DISK_LOOK_S = 0.25  # between two looks at how full the disk is
 END_LIMIT_S = 5.0  # how long to go on killing before saying that something was left
 DRAIN_LIMIT_S = 1.0  # how long to wait for the pipes to close once nothing of the tree lives
 
@@ -66,25 +67,20 @@ class Stream:
         self.head, self.tail, self.total, self.spill = bytearray(), bytearray(), 0, -1
 
     def read(self) -> bool:
-        """Take what is there; False at the end."""
+        """Take what is there; False at the end. A full disk costs the full output, never the command."""
         data = os.read(self.fd, 1 << 16)
         self.total += len(data)
-        self._keep(data)
-        first = data[: self.half - len(self.head)]
+        first, rest = data[: self.half - len(self.head)], data[: self.room]
         self.head += first
         self.tail += data[len(first) :]
         del self.tail[: -self.half]
-        return bool(data)
-
-    def _keep(self, data: bytes) -> None:
-        """Write to disk up to the spill cap; a full disk costs the full output, never the command."""
-        data = data[: self.room]
         with contextlib.suppress(OSError):
-            if data and self.spill < 0:
+            if rest and self.spill < 0:
                 self.spill = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            while data:
-                written = os.write(self.spill, data)
-                self.room, data = self.room - written, data[written:]
+            while rest:
+                written = os.write(self.spill, rest)
+                self.room, rest = self.room - written, rest[written:]
+        return bool(data)
 
     def report(self) -> dict[str, object]:
         """Head and tail (a character for each byte), and how many bytes there were."""
@@ -120,6 +116,12 @@ def write_outcome(path: str, outcome: dict[str, object]) -> None:
         os.fsync(file.fileno())
     os.replace(temporary, path)
     sync_folder(path)
+
+
+def room(disk: int) -> tuple[int, int]:
+    """Free bytes and free places for files on an open folder's disk: deleted files and deep trees show here, too."""
+    found = os.statvfs(disk)
+    return found.f_bfree * found.f_frsize, found.f_ffree
 
 
 def reach_failpoint(spec: dict[str, Any], name: str) -> None:
@@ -172,29 +174,28 @@ class Tree:
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self.spec, self.pid, self.status, self.inner = spec, 0, -1, 0
-        self.opened = self.ended = self.finished_inside = self.asked = self.timed_out = self.cancelled = False
+        self.opened = self.ended = self.reported = self.asked = self.timed_out = self.cancelled = self.filled = False
         self.streams: list[Stream] = []
         self.swept: set[int] = set()
         self.wake, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGTERM, self._ask)
+        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "asked", True))
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for ignored in (signal.SIGHUP, signal.SIGINT):
             signal.signal(ignored, signal.SIG_IGN)
-
-    def _ask(self, *_: object) -> None:
-        self.asked = True
 
     def start(self) -> None:
         """Fork, prepare behind the gate, mark as started, open the gate; raises NotStarted."""
         spec = self.spec
         out, err, report, gate, failure = (os.pipe2(os.O_CLOEXEC) for _ in range(5))
         source = spec["stdin"] if spec["stdin"] >= 0 else os.open("/dev/null", os.O_RDONLY)
-        fcntl.fcntl(source, fcntl.F_SETFD, fcntl.FD_CLOEXEC)  # the command has it as its input and nowhere else
+        given = (source, *([spec["filter"]] if spec["filter"] >= 0 else ()))
+        for fd in given:
+            fcntl.fcntl(fd, fcntl.F_SETFD, fcntl.FD_CLOEXEC)  # the command has its input there and nowhere else
         launcher, self.pid = os.getpid(), os.fork()
         if self.pid == 0:
             os.close(gate[1])
-            become(spec, (source, out[1], err[1], report[1]), gate[0], failure[1], launcher)
+            become(spec, (source, out[1], err[1], report[1], *given[1:]), gate[0], failure[1], launcher)
         for fd in (source, out[1], err[1], report[1], gate[0], failure[1]):
             os.close(fd)
         reach_failpoint(spec, "after-fork")
@@ -210,8 +211,8 @@ class Tree:
             words = file.read().decode(errors="replace")
         if words:
             raise NotStarted(words)
-        for fd, name in ((out[0], "stdout"), (err[0], "stderr")):
-            self.streams.append(Stream(fd, spec[name], spec["cap"], spec["spillCap"]))
+        outputs = ((out[0], spec["stdout"]), (err[0], spec["stderr"]))
+        self.streams = [Stream(*output, spec["cap"], spec["spillCap"]) for output in outputs]
         self.report = report[0]
 
     def watch(self) -> None:
@@ -221,8 +222,9 @@ class Tree:
             chooser.register(stream.fd, selectors.EVENT_READ, stream.read)
         chooser.register(self.report, selectors.EVENT_READ, self._read_report)
         chooser.register(self.wake, selectors.EVENT_READ, self._clear_wake)
-        limit, warned = time.monotonic() + self.spec["timeout"], False
-        while not (self._reap() or self.ended):
+        most, disk = self.spec["disk"][1], os.open(self.spec["disk"][0], os.O_PATH | os.O_CLOEXEC)
+        limit, warned, before = time.monotonic() + self.spec["timeout"], False, room(disk)
+        while not (self._reap() or self.ended or self.filled):
             now = time.monotonic()
             if not warned and (self.asked or now >= limit):
                 self.cancelled, self.timed_out = self.asked, not self.asked
@@ -232,7 +234,9 @@ class Tree:
                 limit, warned = now + self.spec["grace"], True
             elif now >= limit:
                 break
-            self._serve(chooser, limit - now)
+            self._serve(chooser, min(limit - now, DISK_LOOK_S))
+            gone = [was - now for was, now in zip(before, room(disk), strict=True)]
+            self.filled = most > 0 and (gone[0] > most or gone[1] > most // 4096)
         self.end()
         limit = time.monotonic() + DRAIN_LIMIT_S
         while len(chooser.get_map()) > 1 and time.monotonic() < limit:
@@ -255,7 +259,7 @@ class Tree:
             with contextlib.suppress(ValueError):
                 words = json.loads(line)
                 self.inner = words.get("child-pid", self.inner)
-                self.finished_inside = self.finished_inside or "exit-code" in words
+                self.reported = self.reported or "exit-code" in words
         return bool(data)
 
     def _reap(self) -> bool:
@@ -287,21 +291,20 @@ class Tree:
     def outcome(self, started_at: float, ended_at: float) -> dict[str, object]:
         """What is written down; raises NotStarted where the sandbox could not be set up."""
         code = os.waitstatus_to_exitcode(self.status) if self.ended else -int(signal.SIGKILL)
-        stopped = self.timed_out or self.cancelled
-        if self.spec["wrapped"] and not stopped and code > 0 and not self.finished_inside:
+        stopped = self.timed_out or self.cancelled or self.filled
+        if self.spec["wrapped"] and not stopped and code > 0 and not self.reported:
             words = bytes(self.streams[1].head).decode(errors="replace").strip()
             raise NotStarted(f"its sandbox could not be set up: {words[-500:]}")
         if stopped and code > 128:  # a shell's or bwrap's way to say that a signal ended it
             code = 128 - code
         ending = {"exit": code if code >= 0 else None, "signal": -code if code < 0 else None}
-        why = {"timedOut": self.timed_out, "cancelled": self.cancelled}
-        rest = {"swept": len(self.swept), "left": len(descendants(os.getpid()))}
-        times = {"startedAt": started_at, "endedAt": ended_at}
+        why = {"timedOut": self.timed_out, "cancelled": self.cancelled, "filled": self.filled}
+        rest = {"swept": len(self.swept), "left": len(descendants(os.getpid())), "startedAt": started_at}
         output = {"stdout": self.streams[0].report(), "stderr": self.streams[1].report()}
-        return {"started": True, "how": self.spec["how"], **ending, **why, **rest, **times, **output}
+        return {"started": True, "how": self.spec["how"], **ending, **why, **rest, "endedAt": ended_at, **output}
 
 
-def become(spec: dict[str, Any], fds: tuple[int, int, int, int], gate: int, failure: int, launcher: int) -> NoReturn:
+def become(spec: dict[str, Any], fds: tuple[int, ...], gate: int, failure: int, launcher: int) -> NoReturn:
     """In the child: put on the limits and the user, wait at the gate, become the command."""
     try:
         signal.set_wakeup_fd(-1)

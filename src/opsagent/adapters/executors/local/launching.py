@@ -23,11 +23,12 @@ from opsagent.adapters.executors.local.survivors import end_by_pid, is_frozen
 _LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 
 
-def launch(python: str, spec: Mapping[str, object], stdin: bytes) -> Launching:
-    """Start a launcher. OSError: it was not started."""
+def launch(python: str, spec: Mapping[str, object], stdin: bytes, syscalls: bytes = b"") -> Launching:
+    """Start a launcher; `syscalls` is the filter for bwrap. OSError: it was not started."""
     with contextlib.ExitStack() as held:
         given = _in_memory(held, "stdin", stdin) if stdin else -1
-        order = _in_memory(held, "order", json.dumps({**spec, "stdin": given}).encode())
+        refused = _in_memory(held, "filter", syscalls) if syscalls else -1
+        order = _in_memory(held, "order", json.dumps({**spec, "stdin": given, "filter": refused}).encode())
         hears, says = os.pipe2(os.O_CLOEXEC)
         held.callback(os.close, says)
         answer = _Answer(hears)  # listens before there is somebody to hear: nothing can fail afterwards
@@ -38,7 +39,7 @@ def launch(python: str, spec: Mapping[str, object], stdin: bytes) -> Launching:
             stdin=order,
             stdout=says,
             stderr=subprocess.DEVNULL,
-            pass_fds=(given,) if stdin else (),
+            pass_fds=[fd for fd in (given, refused) if fd >= 0],
             start_new_session=True,
             cwd="/",
             env={"LC_ALL": "C.UTF-8"},

@@ -88,7 +88,9 @@ def make_outcome(
         number = code - _SHELL_SIGNAL
         notes.append(f"Exit code {code} is how a shell reports an end by {signal.Signals(number).name}.")
     # under bwrap what is seen to remain is bwrap itself, on its way out
-    if found["swept"] and how["backend"] != Backend.BWRAP and not (found["timedOut"] or found["cancelled"]):
+    if found.get("filled"):
+        notes.append("It was ended: the disk of its folder lost too much room while it ran. Its folder was emptied.")
+    elif found["swept"] and not Backend(how["backend"]).boxed and not (found["timedOut"] or found["cancelled"]):
         notes.append(
             f"It left {found['swept']} processes behind; they were ended: what must live on needs a supervisor."
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 
-from opsagent.adapters.executors.local.launcher import STATUS_FD
+from opsagent.adapters.executors.local.launcher import FILTER_FD, STATUS_FD
 
 # All that programs of /usr need of /etc; the rest of it is this machine's business.
 _ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "magic", "mime.types", "terminfo")
@@ -34,9 +34,13 @@ class User:
         return self.uid == 0
 
 
-def frame(bwrap: str, user: User) -> list[str]:
-    """What every view shares: own processes that die with the launcher, own session, status to the launcher."""
+def frame(bwrap: str, user: User, *, filtered: bool = False) -> list[str]:
+    """What every view shares: own processes that die with the launcher, own session, status to the launcher.
+
+    With `filtered` the launcher hands over a filter of system calls.
+    """
     shared = [bwrap, "--unshare-pid", "--die-with-parent", "--new-session", "--json-status-fd", str(STATUS_FD)]
+    shared += ["--seccomp", str(FILTER_FD)] if filtered else []
     return [*shared, "--cap-drop", "ALL", *([] if user.is_root else ["--unshare-user"])]
 
 
@@ -56,11 +60,11 @@ def sandbox_view(
             view += ["--ro-bind", str(top), str(top)]
     for name in (*_ETC, *(_ETC_NETWORK if network else ())):
         view += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    for path in sees:
-        view += ["--ro-bind-try", str(path), str(path)]
     size = ["--size", str(scratch_bytes), "--tmpfs"]
     view += ["--proc", "/proc", "--dev", "/dev", *size, "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108 - a mount point in the sandbox
     view += [*size, "/tmp", "--dir", "/run", "--symlink", "/tmp", "/var/tmp"]  # noqa: S108 - as above
+    for path in sees:  # behind /tmp, which may be where they lie
+        view += ["--ro-bind-try", str(path), str(path)]
     return [*view, "--bind", str(folder), str(folder), "--remount-ro", "/"]
 
 

@@ -14,11 +14,19 @@ NEVER = "never"  # in the place of an outcome: recovery took the token, so the s
 
 
 class StatementFailed(Exception):
-    """The server refused or ended a statement; nothing of it stays. `timed_out`: it took too long."""
+    """The server refused or ended a statement. `timed_out`: it took too long; `stays`: something of it may stay."""
 
-    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+    def __init__(self, message: str, *, timed_out: bool = False, stays: bool = False) -> None:
         super().__init__(message)
-        self.timed_out = timed_out
+        self.timed_out, self.stays = timed_out, stays
+
+
+class Refused(Exception):
+    """It cannot be done safely on this database, and it was not sent. `fix` says what would help."""
+
+    def __init__(self, message: str, *, fix: str) -> None:
+        super().__init__(message)
+        self.fix = fix
 
 
 class TokenHeld(Exception):
@@ -57,9 +65,10 @@ class Session(Protocol):
     async def change(
         self, text: str, values: Sequence[BoundValue], *, token: str, rows: tuple[int, int] | None, caps: Caps
     ) -> Result:
-        """Take the token and run a statement in one transaction. TokenHeld: nothing was run.
+        """Take the token and run a statement in one transaction. TokenHeld, Refused: nothing was run.
 
-        StatementFailed when it changed another number of rows than `rows` allows; then nothing of it stays.
+        StatementFailed when it changed another number of rows than `rows` allows; then nothing of it stays. A statement
+        that cannot share the token's transaction is run after it, and Refused with `rows`.
         """
         ...
 
@@ -109,6 +118,15 @@ def taken(rows: Sequence[Sequence[object]], caps: Caps) -> tuple[tuple[tuple[str
             return tuple(kept), True
         kept.append(texts)
     return tuple(kept), False
+
+
+def refuse_rows(why: str, rows: tuple[int, int] | None) -> None:
+    """Refused where a limit of rows is given, and what goes beyond it could not be taken back."""
+    if rows is not None:
+        raise Refused(
+            f"`rows` cannot be kept: {why}, so nothing of it could be taken back",
+            fix="Leave `rows` out, and let a person look at what it will change.",
+        )
 
 
 def check_rows(result: Result, rows: tuple[int, int] | None) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from opsagent.adapters.executors.sql.config import SqlConfig
+from opsagent.adapters.executors.sql.deadline import within
 from opsagent.adapters.executors.sql.driver import (
     NEVER,
     Caps,
     ConnectionGone,
+    Refused,
     Result,
     Session,
     StatementFailed,
@@ -20,7 +25,7 @@ from opsagent.adapters.executors.sql.driver import (
 from opsagent.domain.connection import Connection
 from opsagent.domain.manifest import Proof
 from opsagent.domain.outcome import Outcome
-from opsagent.domain.statement import outside_quotes
+from opsagent.domain.sql_text import code_of
 from opsagent.errors import ConfigurationError, ExecutionError, InputError, TokenTaken, UnavailableError
 from opsagent.ports.clock import Clock
 from opsagent.ports.executor import Kept, Order, Trace, Traced
@@ -28,10 +33,12 @@ from opsagent.ports.redact import Redactor
 from opsagent.ports.secrets import Login
 from opsagent.ports.target import Tested
 
+_T = TypeVar("_T")
 NAME = "sql"
-_OPTIONS = {"postgresql": {"sslmode"}, "mysql": {"tls"}}
+_OPTIONS = {"postgresql": {"sslmode", "marker_schema"}, "mysql": {"tls"}}
+_SCHEMA = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _SSLMODES = ("disable", "require", "verify-ca", "verify-full")
-_SLACK_S = 3.0  # how much longer than the server we wait ourselves
+_STAYS = "Something of it may stay: not all of it was done in a transaction."
 # They would end our transaction, and the start token's with it.
 _OWN = re.compile(
     r"\s*(?:begin|start|commit|rollback|end|abort|savepoint|release|set\s+(?:session\s+characteristics|transaction)"
@@ -47,12 +54,17 @@ class SqlExecutor:
         self._config, self._clock, self._redactor = config, clock, redactor
 
     @property
+    def tokens_at_target(self) -> bool:
+        """They lie there."""
+        return True
+
+    @property
     def backend(self) -> str:
         """Nothing is held in here: the account is what limits a statement."""
         return "database account"
 
     async def run(self, order: Order) -> Outcome:
-        """See the port. A statement that failed or was ended has changed nothing, unless it is DDL on MySQL."""
+        """See the port. A statement that failed has changed nothing, unless it could not share a transaction."""
         _check_text(order)
         reads = order.manifest.proof is Proof.READ
         session = await self._open(order, reads=reads)
@@ -60,30 +72,30 @@ class SqlExecutor:
         caps = Caps(rows=self._config.max_rows, size_bytes=self._config.output_cap_bytes)
         command = order.command
         try:
-            async with asyncio.timeout(command.timeout_s + _SLACK_S):
-                if reads:
-                    result = await session.read(command.text, command.bound, caps)
-                else:
-                    result = await session.change(
-                        command.text, command.bound, token=order.token, rows=command.rows, caps=caps
-                    )
+            if reads:
+                work = session.read(command.text, command.bound, caps)
+            else:
+                work = session.change(command.text, command.bound, token=order.token, rows=command.rows, caps=caps)
+            result = await self._within(command.timeout_s + self._config.slack_s, work)
         except TokenHeld:
             raise TokenTaken(f"The start token {order.token} is taken; it was not started here.") from None
+        except Refused as error:
+            raise ExecutionError(f"It was not started: {error}; nothing was sent.", fix=error.fix) from None
         except StatementFailed as error:
-            changed = None if order.command.text and not reads and _commits_alone(order) else False
+            changed = None if error.stays else False
             return self._failed(order, started, str(error), timed_out=error.timed_out, changed=changed)
         except TimeoutError:
-            await session.stop()
+            await self._end(session.stop())
             if reads:
                 return self._failed(order, started, "the server did not end it in time", timed_out=True, changed=False)
             return await self._told_by_marker(order, started, "the server did not answer in time")
         except ConnectionGone as error:
             return await self._told_by_marker(order, started, str(error))
         except asyncio.CancelledError:
-            await asyncio.shield(asyncio.ensure_future(session.stop()))
+            await asyncio.shield(asyncio.ensure_future(self._end(session.stop())))
             raise
         finally:
-            await session.close()
+            await self._end(session.close())
         return self._outcome(order, started, result)
 
     async def trace(self, order: Order) -> Trace:
@@ -95,12 +107,18 @@ class SqlExecutor:
         except ExecutionError as error:
             raise UnavailableError(f"What became of it cannot be told now: {error.message}", fix=error.fix) from error
         try:
-            found = await session.outcome(order.token, order.patience_s)
-        except (StatementFailed, ConnectionGone) as error:
+            limit = order.patience_s + order.command.timeout_s + self._config.lock_timeout_s + self._config.slack_s
+            found = await self._within(limit, session.outcome(order.token, order.patience_s))
+        except TimeoutError:
+            raise UnavailableError(
+                "What became of it cannot be told now: the server does not answer.", fix="Look at the server."
+            ) from None
+        except (StatementFailed, ConnectionGone, Refused) as error:
             why = self._clean(order, str(error))
-            raise UnavailableError(f"What became of it cannot be told now: {why}.", fix="Look at the server.") from None
+            fix = error.fix if isinstance(error, Refused) else "Look at the server."
+            raise UnavailableError(f"What became of it cannot be told now: {why}.", fix=fix) from None
         finally:
-            await session.close()
+            await self._end(session.close())
         if found == NEVER:
             return Trace(traced=Traced.NEVER_STARTED)
         if found is None:
@@ -140,6 +158,8 @@ class SqlExecutor:
             raise InputError(f"Unknown option {', '.join(sorted(unknown))}.", fix=f"Known: {_OPTIONS[where.scheme]}.")
         if connection.options.get("sslmode", "disable") not in _SSLMODES:
             raise InputError("sslmode is not known.", fix=f"Use one of {', '.join(_SSLMODES)}.")
+        if not _SCHEMA.fullmatch(connection.options.get("marker_schema", "public")):
+            raise InputError("marker_schema is no name of a schema.", fix="Write letters, digits and _ only.")
 
     async def test(self, connection: Connection, login: Login | None) -> Tested:
         """Connect with that account and ask who it is."""
@@ -148,9 +168,11 @@ class SqlExecutor:
         try:
             session = await self._session(connection, login, reads=True, timeout_s=5.0, token="test")  # noqa: S106 - a name
             try:
-                facts = await session.about()
+                facts = await self._within(5.0, session.about())
             finally:
-                await session.close()
+                await self._end(session.close())
+        except TimeoutError:
+            return Tested(ok=False, text="It does not answer.", fix="Look at the server.")
         except (ExecutionError, ConfigurationError) as error:
             return Tested(ok=False, text=error.message, fix=error.fix)
         except (StatementFailed, ConnectionGone) as error:
@@ -182,11 +204,22 @@ class SqlExecutor:
                 "The database drivers are not installed.", fix="pip install 'opsagent[sql]'"
             ) from error
         try:
-            return await opens(connection, login, self._config, reads=reads, timeout_s=timeout_s, token=token)
+            opening = opens(connection, login, self._config, reads=reads, timeout_s=timeout_s, token=token)
+            return await self._within(self._config.connect_timeout_s, opening)
+        except TimeoutError:
+            raise _not_started(connection, f"no answer within {self._config.connect_timeout_s:g} s") from None
         except (StatementFailed, ConnectionGone) as error:
             raise _not_started(connection, self._redactor(str(error))) from None
         except _driver_errors(scheme) as error:
             raise _not_started(connection, self._redactor(_hidden(error, login))) from None
+
+    async def _within(self, seconds: float, work: Coroutine[Any, Any, _T]) -> _T:
+        return await within(seconds, work, grace_s=self._config.close_timeout_s)
+
+    async def _end(self, ending: Coroutine[Any, Any, None]) -> None:
+        """Stop or close, as far as the server lets us."""
+        with contextlib.suppress(TimeoutError):
+            await self._within(self._config.close_timeout_s, ending)
 
     async def _told_by_marker(self, order: Order, started: float, why: str) -> Outcome:
         """The connection broke: the marker knows whether it was kept, if the server can still be asked."""
@@ -230,7 +263,7 @@ class SqlExecutor:
             timed_out=timed_out,
             backend=urlsplit(order.connection.address).scheme,
             changed=changed,
-            note="It was rolled back." if changed is False and order.manifest.proof is not Proof.READ else "",
+            note="" if order.manifest.proof is Proof.READ else _STAYS if changed is None else "It was rolled back.",
         )
 
     def _lost(self, order: Order, started: float, why: str) -> Outcome:
@@ -254,7 +287,7 @@ def _check_text(order: Order) -> None:
     """One statement, and none that would end our transaction. ExecutionError: nothing was sent."""
     if order.command.executor != NAME:
         raise ExecutionError(f"A {order.command.executor} command cannot be run by {NAME}; nothing was started.")
-    bare = outside_quotes(order.command.text)
+    bare = code_of(order.command.text, urlsplit(order.connection.address).scheme)
     if ";" in bare.rstrip().removesuffix(";"):
         raise ExecutionError("It holds more than one statement; nothing was sent.", fix="Give each a step of its own.")
     if _OWN.match(bare):
@@ -262,13 +295,6 @@ def _check_text(order: Order) -> None:
             "It would begin or end a transaction, which OpsAgent does itself; nothing was sent.",
             fix="Leave it out: each step is one transaction.",
         )
-
-
-def _commits_alone(order: Order) -> bool:
-    """Whether a failed statement may have changed something all the same: DDL on MySQL commits by itself."""
-    if urlsplit(order.connection.address).scheme == "postgresql":
-        return False
-    return re.match(r"\s*(?:insert|update|delete|replace)\b", order.command.text, re.IGNORECASE) is None
 
 
 def _driver_errors(scheme: str) -> tuple[type[Exception], ...]:

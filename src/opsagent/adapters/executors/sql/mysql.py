@@ -1,13 +1,14 @@
 """A session on MySQL or MariaDB by asyncmy.
 
-DDL commits by itself there, so its marker is committed before it and its outcome after: a crash in between is unknown.
+DDL commits by itself there, and only InnoDB rolls back: for all else the marker is committed before and the outcome
+after, so a crash in between is unknown.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
+import math
 import ssl
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,20 +23,22 @@ from opsagent.adapters.executors.sql.driver import (
     NEVER,
     Caps,
     ConnectionGone,
+    Refused,
     Result,
     StatementFailed,
     TokenHeld,
     check_rows,
     record,
+    refuse_rows,
     taken,
     with_markers,
 )
+from opsagent.adapters.executors.sql.mysql_engines import engine_of, why_it_stays
 from opsagent.domain.command import BoundValue
 from opsagent.domain.connection import Connection
 from opsagent.ports.secrets import Login
 
-# Anything else may commit by itself (MariaDB: SQL statements that cause an implicit commit).
-_IN_TRANSACTION = re.compile(r"\s*(?:insert|update|delete|replace|with|select)\b", re.IGNORECASE)
+_NOT_ALL_ROLLED_BACK = 1196  # MySQL Error Reference: ER_WARNING_NOT_COMPLETE_ROLLBACK
 _DUPLICATE, _INTERRUPTED = 1062, (1317, 1969, 3024)
 _LOST = (2002, 2003, 2006, 2013, 2055, 1927, 1053)
 _LOOK_S = 0.05
@@ -56,24 +59,28 @@ async def open_session(
             user=login.values["username"],
             password=login.values["password"],
             db=where.path.strip("/") or None,
-            connect_timeout=round(config.connect_timeout_s),
+            connect_timeout=math.ceil(config.connect_timeout_s),
             charset="utf8mb4",
             autocommit=True,
             ssl=_tls(connection, config),
         )
 
     raw = await connect()
-    session = MySqlSession(raw, connect, config, token)
-    await session.prepare(reads=reads, timeout_s=timeout_s)
+    session = MySqlSession(raw, connect, config, token, database=urlsplit(connection.address).path.strip("/"))
+    with contextlib.ExitStack() as opened:  # nobody else knows of it yet
+        opened.callback(raw.close)
+        await session.prepare(reads=reads, timeout_s=timeout_s)
+        opened.pop_all()
     return session
 
 
 class MySqlSession:
     """Fulfils `Session`."""
 
-    def __init__(self, raw: Any, again: Any, config: SqlConfig, token: str) -> None:
-        self._raw, self._again, self._config, self._token = raw, again, config, token
-        self._table = config.marker_table
+    def __init__(self, raw: Any, again: Any, config: SqlConfig, token: str, *, database: str) -> None:
+        self._raw, self._again, self._config, self._token, self._database = raw, again, config, token, database
+        # With its database: a statement may change the one that a bare name is looked for in.
+        self._table = f"{_quoted(database)}.{_quoted(config.marker_table)}"
 
     async def prepare(self, *, reads: bool, timeout_s: float) -> None:
         """Limits, and the lock by which others find this connection under its token."""
@@ -111,24 +118,32 @@ class MySqlSession:
     async def change(
         self, text: str, values: Sequence[BoundValue], *, token: str, rows: tuple[int, int] | None, caps: Caps
     ) -> Result:
-        """Marker, statement and outcome in one transaction; DDL has its marker before and its outcome after it."""
+        """Marker, statement and outcome in one transaction; what is not rolled back has its marker before it."""
         query, given = with_markers(text, values, "%s")
-        together = _IN_TRANSACTION.match(text) is not None
         with _told():
             await self._make_table()
-            if together:
-                await self._all("START TRANSACTION")
+            if why := await why_it_stays(self._all, text, self._database):
+                refuse_rows(why, rows)
+                await self._mark(token)
+                with _told(stays=True):
+                    result = await self._run(query, given, caps)
+                    await self._note(token, result)
+                return result
+            await self._all("START TRANSACTION")
             try:
                 await self._mark(token)
                 result = await self._run(query, given, caps)
-                check_rows(result, rows if together else None)
-                await self._all(f"UPDATE {self._table} SET outcome = %s WHERE token = %s", [record(result), token])  # noqa: S608 - our own table's name
-                if together:
-                    await self._all("COMMIT")
-            except (my.MySQLError, StatementFailed, TokenHeld):
-                with contextlib.suppress(my.MySQLError):
-                    await self._all("ROLLBACK")
+                check_rows(result, rows)
+                await self._note(token, result)
+                await self._all("COMMIT")
+            except TokenHeld:
+                await self._roll_back()
                 raise
+            except (my.MySQLError, StatementFailed) as error:
+                if not await self._roll_back():
+                    raise
+                await self._mark(token)  # else recovery would take it for never begun
+                raise StatementFailed(_words(error), stays=True) from error
         return result
 
     async def outcome(self, token: str, patience_s: float) -> str | None:
@@ -150,20 +165,25 @@ class MySqlSession:
 
     async def stop(self) -> None:
         """Kill this connection on the server by a second one, then drop it."""
-        with contextlib.suppress(my.MySQLError, OSError):
-            number = self._raw.thread_id()
-            other = await self._again()
-            try:
-                async with other.cursor() as cursor:
-                    await cursor.execute(f"KILL {int(number)}")
-            finally:
-                other.close()
-        self._raw.close()
+        try:
+            with contextlib.suppress(my.MySQLError, OSError):
+                number = self._raw.thread_id()
+                other = await self._again()
+                try:
+                    async with other.cursor() as cursor:
+                        await cursor.execute(f"KILL {int(number)}")
+                finally:
+                    other.close()
+        finally:
+            self._raw.close()
 
     async def close(self) -> None:
         """Close the connection."""
-        with contextlib.suppress(my.MySQLError, OSError):
-            await self._raw.ensure_closed()
+        try:
+            with contextlib.suppress(my.MySQLError, OSError):
+                await self._raw.ensure_closed()
+        finally:
+            self._raw.close()
 
     async def _all(self, query: str, given: Sequence[str] = ()) -> Sequence[Sequence[Any]]:
         async with self._raw.cursor() as cursor:
@@ -173,8 +193,10 @@ class MySqlSession:
 
     async def _make_table(self) -> None:
         """Looked for first: CREATE TABLE IF NOT EXISTS wants the right to create even where it does nothing."""
-        there = "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = %s"
-        if await self._all(there, [self._table]):
+        name = self._config.marker_table
+        if engine := await engine_of(self._all, self._database, name):
+            if engine.lower() != "innodb":
+                raise Refused(f"{name} is {engine}, which keeps no promise", fix=f"ALTER TABLE {name} ENGINE=InnoDB")
             return
         await self._all(
             f"CREATE TABLE IF NOT EXISTS {self._table} (token varchar(190) PRIMARY KEY, "
@@ -188,6 +210,17 @@ class MySqlSession:
             if error.args and error.args[0] == _DUPLICATE:
                 raise TokenHeld from error
             raise
+
+    async def _note(self, token: str, result: Result) -> None:
+        query = f"UPDATE {self._table} SET outcome = %s WHERE token = %s"  # noqa: S608 - our own table's name
+        await self._all(query, [record(result), token])
+
+    async def _roll_back(self) -> bool:
+        """Roll back; whether the server warns that something stays."""
+        with contextlib.suppress(my.MySQLError):
+            await self._all("ROLLBACK")
+            return any(row[1] == _NOT_ALL_ROLLED_BACK for row in await self._all("SHOW WARNINGS"))
+        return False
 
     async def _run(self, query: str, given: list[str], caps: Caps) -> Result:
         async with self._raw.cursor() as cursor:
@@ -230,16 +263,25 @@ def _tls(connection: Connection, config: SqlConfig) -> ssl.SSLContext | None:
     return context
 
 
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _told(*, stays: bool = False) -> Iterator[None]:
     """The server's refusals as ours; a connection that broke is not a refusal."""
     try:
         yield
     except my.MySQLError as error:
         number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
-        words = str(error.args[1]) if len(error.args) > 1 else type(error).__name__
         if number in _LOST or isinstance(error, my.InterfaceError):
-            raise ConnectionGone(words) from error
-        raise StatementFailed(words, timed_out=number in _INTERRUPTED) from error
+            raise ConnectionGone(_words(error)) from error
+        raise StatementFailed(_words(error), timed_out=number in _INTERRUPTED, stays=stays) from error
     except (OSError, asyncio.IncompleteReadError) as error:
         raise ConnectionGone("the connection broke") from error
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, my.MySQLError):
+        return str(error.args[1]) if len(error.args) > 1 else type(error).__name__
+    return str(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,19 +24,16 @@ from opsagent.adapters.executors.sql.driver import (
     TokenHeld,
     check_rows,
     record,
+    refuse_rows,
     taken,
     with_markers,
 )
+from opsagent.adapters.executors.sql.postgresql_marker import marker_table
+from opsagent.adapters.executors.sql.postgresql_reach import why_it_stays
 from opsagent.domain.command import BoundValue
 from opsagent.domain.connection import Connection
 from opsagent.ports.secrets import Login
 
-# PostgreSQL 15, the notes of each command: these refuse to run inside a transaction block.
-_ALONE = re.compile(
-    r"\s*(?:vacuum|(?:create|drop)\s+(?:database|tablespace|subscription)|alter\s+(?:system|database\s.*tablespace)"
-    r"|(?:create\s+(?:unique\s+)?|drop\s+|re)index\s+(?:.*\s)?concurrently|cluster|reindex\s+(?:database|system))\b",
-    re.IGNORECASE | re.DOTALL,
-)
 _LOOK_S = 0.05
 
 
@@ -68,7 +65,7 @@ async def open_session(
         dbname=where.path.strip("/"),
         user=login.values["username"],
         password=login.values["password"],
-        connect_timeout=round(config.connect_timeout_s),
+        connect_timeout=math.ceil(config.connect_timeout_s),
         application_name=_name(token),
         options=" ".join(f"-c {name}={value}" for name, value in settings.items()),
         **_tls(connection, config),
@@ -78,14 +75,15 @@ async def open_session(
         cursor_factory=psycopg.AsyncRawCursor,
         context=_TextOnly(),
     )
-    return PostgresSession(raw, config)
+    return PostgresSession(raw, config, marker_schema=connection.options.get("marker_schema", ""))
 
 
 class PostgresSession:
     """Fulfils `Session`."""
 
-    def __init__(self, raw: psycopg.AsyncConnection[Any], config: SqlConfig) -> None:
-        self._raw, self._table = raw, config.marker_table
+    def __init__(self, raw: psycopg.AsyncConnection[Any], config: SqlConfig, *, marker_schema: str) -> None:
+        self._raw, self._name, self._schema = raw, config.marker_table, marker_schema
+        self._table = ""  # qualified, once it was found: a statement may change where a bare name is looked for
 
     async def read(self, text: str, values: Sequence[BoundValue], caps: Caps) -> Result:
         """Stream it, which the extended protocol does: it takes one statement and never two."""
@@ -107,14 +105,17 @@ class PostgresSession:
     async def change(
         self, text: str, values: Sequence[BoundValue], *, token: str, rows: tuple[int, int] | None, caps: Caps
     ) -> Result:
-        """Marker, statement and outcome in one transaction; where the server allows none, marker first."""
+        """Marker, statement and outcome in one transaction; what is not taken back has its marker before it."""
         query, given = with_markers(text, values, "$")
         with _told():
-            await self._make_table()
-            if _ALONE.match(text):
+            if why := await why_it_stays(self._raw, text):
+                refuse_rows(why, rows)
+            self._table = await marker_table(self._raw, self._name, self._schema)
+            if why:
                 await self._mark(token)
-                result = await self._run(query, given, caps)
-                await self._note(token, result)
+                with _told(stays=True):
+                    result = await self._run(query, given, caps)
+                    await self._note(token, result)
                 return result
             async with self._raw.transaction():
                 await self._mark(token)
@@ -126,7 +127,7 @@ class PostgresSession:
     async def outcome(self, token: str, patience_s: float) -> str | None:
         """See the port. The insert waits for a transaction that holds the same marker."""
         with _told():
-            await self._make_table()
+            self._table = await marker_table(self._raw, self._name, self._schema)
             await self._end_holder(token, patience_s)
             await self._raw.execute(
                 f"INSERT INTO {self._table} (token, outcome) VALUES ($1, '{NEVER}') ON CONFLICT DO NOTHING".encode(),  # noqa: S608 - our own table's name
@@ -155,27 +156,16 @@ class PostgresSession:
 
     async def stop(self) -> None:
         """Cancel what runs, then close."""
-        with contextlib.suppress(psycopg.Error, TimeoutError):
-            await self._raw.cancel_safe(timeout=3)
-        await self.close()
+        try:
+            with contextlib.suppress(psycopg.Error, TimeoutError):
+                await self._raw.cancel_safe(timeout=3)
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         """Close the connection."""
         with contextlib.suppress(psycopg.Error):
             await self._raw.close()
-
-    async def _make_table(self) -> None:
-        """Looked for first: CREATE TABLE IF NOT EXISTS wants the right to create even where it does nothing."""
-        found = await self._raw.execute(b"SELECT to_regclass($1)", [self._table])
-        if (await found.fetchone() or (None,))[0] is not None:
-            return
-        try:
-            await self._raw.execute(
-                f"CREATE TABLE IF NOT EXISTS {self._table} "
-                "(token text PRIMARY KEY, at timestamptz NOT NULL DEFAULT now(), outcome text)"
-            )
-        except (pg.UniqueViolation, pg.DuplicateTable):
-            return  # two at once: the other one made it
 
     async def _mark(self, token: str) -> None:
         try:
@@ -238,18 +228,18 @@ def _enough(rows: list[Any], caps: Caps) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _told(*, stays: bool = False) -> Iterator[None]:
     """The server's refusals as ours; a connection that broke is not a refusal."""
     try:
         yield
     except pg.QueryCanceled as error:
-        raise StatementFailed(_words(error), timed_out=True) from error
+        raise StatementFailed(_words(error), timed_out=True, stays=stays) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         if error.sqlstate and not error.sqlstate.startswith(("08", "57P")):
-            raise StatementFailed(_words(error)) from error
+            raise StatementFailed(_words(error), stays=stays) from error
         raise ConnectionGone(_words(error)) from error
     except psycopg.Error as error:
-        raise StatementFailed(_words(error)) from error
+        raise StatementFailed(_words(error), stays=stays) from error
 
 
 def _words(error: psycopg.Error) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from opsagent.adapters.stores.tables import metadata
+from opsagent.adapters.stores.columns import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -181,3 +181,14 @@ async def test_empty_tables_prove_nothing():
     empty = ShellAnalyser(ShellAnalyserConfig(), Tables(commands={}))
     (manifest,) = await empty.analyse_all(["ls"], ANYWHERE)
     assert manifest.proof is Proof.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["sed -i s/a/b/ f g", "sed -i.bak -e s/a/b/ f g", "sed --in-place=.b --expression=s/a/b/ f g", "gsed -ni p f g"],
+)
+async def test_sed_in_place_writes_every_file(analyser, text):
+    manifest = await of(analyser, text)
+    assert manifest.proof is Proof.EFFECT
+    assert manifest.writes == ("f", "g")
+    assert not (await of(analyser, "sed s/a/b/ f g")).writes

@@ -22,7 +22,10 @@ from opsagent.adapters.analysers.shell.programs import awk_problem, jq_problem, 
         "{ if ($1 > 3) print (a > b) }",
         '{print "a > b | c"}',
         "{print $1 / $2}",
-        "/[/]/ {n++}",
+        "/[^a-z ]+|[[:space:]]/ {n++}",
+        "/^[0-9]+\\.[0-9]+\\/[a-z]/ {n++}",
+        "/a/ {x++}\n/b/ {y++}\nEND {print (x + y) / 2, x / y}",
+        'NR>1 {if ($3/$2 > 0.9) print $1; else if ($1 ~ /^x/) print "x"}',
     ],
 )
 def test_awk_that_only_prints(program):
@@ -52,6 +55,18 @@ def test_awk_that_only_prints(program):
         '{a = b / c; system("x") / d}',
         '{print "a\nb"}',
         "`",
+        # A slash that some awk reads as the start of a pattern, and what hides behind it.
+        'BEGIN{ if (1) {} else /"/; system("x") } # "/',
+        'BEGIN{ do /"/; while (0); system("x") } # "/',
+        'BEGIN{ if (1) /"/; system("x") } # "/',
+        'NR==1\n/"/||1 {system("x")} # "/',
+        'BEGIN{ x = $/"/; system("x") } # "/',
+        'BEGIN{ length /"/; system("x") } # "/',
+        'BEGIN{ for (;0;) /"/; system("x") } # "/',
+        # Where a pattern ends differs between awks.
+        "/[/]/ {n++}",
+        '/[\\]/; x="]/; system("x") # "',
+        '/[[:alpha:]/"]/; system("x") # "',
     ],
 )
 def test_awk_that_does_more(program):

@@ -1,0 +1,1 @@
+"""Reads calls of the tools of MCP servers."""

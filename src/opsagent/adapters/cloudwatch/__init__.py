@@ -1,0 +1,1 @@
+"""CloudWatch: its alarms come in here, by way of SNS."""

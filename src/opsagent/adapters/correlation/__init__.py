@@ -1,0 +1,1 @@
+"""Rules about which alerts are one problem, and the ones that are shipped."""

@@ -1,0 +1,1 @@
+"""Datadog: the webhooks of its monitors come in here."""

@@ -1,0 +1,1 @@
+"""Runs PowerShell commands on other machines, over SSH or WinRM."""

@@ -1,0 +1,1 @@
+"""Runs commands on other machines over SSH."""

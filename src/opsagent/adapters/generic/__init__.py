@@ -1,0 +1,1 @@
+"""Everything else: a mapping in YAML says where in a payload to look."""

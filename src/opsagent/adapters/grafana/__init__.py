@@ -1,0 +1,1 @@
+"""Grafana: the webhooks of its alerting come in here."""

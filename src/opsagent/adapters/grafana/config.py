@@ -1,0 +1,17 @@
+"""What the Grafana source needs to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrafanaConfig:
+    """`secret` is the HMAC secret of the contact point, or its Authorization credentials; empty: nothing is proven.
+
+    `max_age_s` is how old a signed timestamp may be, in either direction.
+    """
+
+    secret: str = field(default="", repr=False)
+    max_alerts: int = 5000
+    max_age_s: float = 300.0

@@ -1,0 +1,1 @@
+"""Jira: rules and webhooks come in here, comments and transitions go out."""

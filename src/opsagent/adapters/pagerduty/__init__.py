@@ -1,0 +1,1 @@
+"""PagerDuty: its webhooks (version 3) come in here."""

@@ -1,0 +1,1 @@
+"""Sentry: the webhooks of an internal integration come in here."""

@@ -1,0 +1,1 @@
+"""Reads skills from folders in the open SKILL.md format."""

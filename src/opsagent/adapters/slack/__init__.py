@@ -1,0 +1,1 @@
+"""Slack: slash commands and buttons come in here, messages go out."""

@@ -1,0 +1,1 @@
+"""What keeps vectors and finds the nearest."""

@@ -1,0 +1,69 @@
+// What only the browser knows: the viewer's zone and theme, the clipboard, and where the focus is.
+(() => {
+  const root = document.documentElement;
+  const theme = () => localStorage.getItem("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  const paint = () => {
+    root.dataset.theme = theme();
+    window.Quasar?.Dark.set(theme() === "dark");
+  };
+  paint();
+  addEventListener("DOMContentLoaded", paint);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
+
+  const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60]];
+  const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
+  function say(time) {
+    const at = new Date(time.dateTime);
+    const seconds = (at - Date.now()) / 1000;
+    const unit = UNITS.find(([, size]) => Math.abs(seconds) >= size);
+    const words = unit ? relative.format(Math.round(seconds / unit[1]), unit[0]) : seconds > 5 ? "in a moment" : "just now";
+    if (time.textContent !== words) time.textContent = words;
+    time.title = at.toLocaleString(undefined, { dateStyle: "full", timeStyle: "long" });
+  }
+  const times = (under) => under.querySelectorAll?.("time[data-when]").forEach(say);
+  // On a phone the places are wider than the screen: the one we are at is shown once, and then left alone.
+  let revealed = false;
+  function reveal(under) {
+    const here = revealed ? null : under.querySelector?.(".places [aria-current]") ?? (under.matches?.(".places [aria-current]") ? under : null);
+    if (!here) return;
+    revealed = true;
+    requestAnimationFrame(() => {
+      here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 40;
+    });
+  }
+  // Before the browser paints, so that no time is seen to change its form.
+  new MutationObserver((changes) => {
+    for (const change of changes) for (const node of change.addedNodes) if (node.nodeType === 1) {
+      times(node);
+      reveal(node);
+    }
+  }).observe(root, { childList: true, subtree: true });
+  setInterval(() => times(document), 15000);
+
+  addEventListener("click", async (event) => {
+    const pressed = event.target.closest?.("[data-theme-switch], [data-copy], [data-sign-out]");
+    if (!pressed) return;
+    if (pressed.matches("[data-theme-switch]")) {
+      localStorage.setItem("theme", theme() === "dark" ? "light" : "dark");
+      paint();
+    } else if (pressed.matches("[data-copy]")) {
+      const text = pressed.closest("details").querySelector("pre").textContent;
+      await navigator.clipboard?.writeText(text);
+      pressed.textContent = "Copied";
+      setTimeout(() => (pressed.textContent = "Copy"), 2000);
+    } else {
+      await fetch("/api/v1/session", { method: "DELETE", headers: { "X-CSRF-Token": pressed.dataset.csrf } });
+      location.assign("/login");
+    }
+  });
+
+  const whole = new WeakMap();
+  addEventListener("input", (event) => {
+    if (!event.target.matches?.(".find")) return;
+    const output = event.target.closest("details").querySelector("pre");
+    if (!whole.has(output)) whole.set(output, output.textContent);
+    const wanted = event.target.value.toLowerCase();
+    const lines = whole.get(output).split("\n");
+    output.textContent = (wanted ? lines.filter((line) => line.toLowerCase().includes(wanted)) : lines).join("\n");
+  });
+})();

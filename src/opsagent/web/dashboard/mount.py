@@ -1,0 +1,90 @@
+"""Puts the pages before an app: which addresses are theirs, and one plain page where NiceGUI is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from opsagent.web.dashboard.api import APP_IN_SCOPE
+
+_ASSETS = Path(__file__).with_name("assets")
+_SERVED = frozenset(one.name for one in _ASSETS.iterdir())
+_SOCKET = "/_nicegui_ws/"
+
+
+class Pages:
+    """What an app does with an address it does not know: ask the pages, then say what it always said."""
+
+    def __init__(self, app: FastAPI, front: ASGIApp, routes: list[BaseRoute], otherwise: ASGIApp) -> None:
+        self._app = app
+        self._front = front
+        self._routes = routes
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve what is a page's."""
+        if self._is_ours(scope):
+            await self._front({**scope, APP_IN_SCOPE: self._app}, receive, send)
+        else:
+            await self._otherwise(scope, receive, send)
+
+    def _is_ours(self, scope: Scope) -> bool:
+        if scope["type"] == "websocket":
+            return bool(scope["path"].startswith(_SOCKET))
+        # The socket's long poll stays shut: a socket is let in by its origin and its session, a poll by neither.
+        return not scope["path"].startswith(_SOCKET) and any(
+            route.matches(scope)[0] is Match.FULL for route in self._routes
+        )
+
+
+def with_pages(app: FastAPI) -> FastAPI:
+    """The same app, with pages where it had nothing; without NiceGUI, `/` says how to get them.
+
+    NiceGUI keeps its app, its pages and its visitors in its modules: the API can be made twice in one process, the
+    pages once. RuntimeError for a second time.
+    """
+    if importlib.util.find_spec("nicegui") is None:
+        front = FastAPI(openapi_url=None, routes=[Route("/", _file("absent.html"))])
+        app.router.default = Pages(app, front, front.routes, app.router.default)
+        return app
+    from opsagent.web.dashboard.places import pages
+
+    own: list[BaseRoute] = [
+        Route("/login", _file("login.html")),
+        Route("/invitation", _file("invitation.html")),
+        Route("/assets/{name}", _asset),
+    ]
+    front, routes = pages(own)
+    app.router.default = Pages(app, front, [*own, *routes], app.router.default)
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def both(served: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+        async with front.router.lifespan_context(front), inner(served) as state:
+            yield state or {}
+
+    app.router.lifespan_context = both
+    return app
+
+
+async def _asset(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in _SERVED or name.endswith(".html"):
+        return Response("There is no such file.", status_code=404, media_type="text/plain")
+    return FileResponse(_ASSETS / name, headers={"Cache-Control": "no-cache"})  # asked again each time, sent when new
+
+
+def _file(name: str) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(_: Request) -> Response:
+        return FileResponse(_ASSETS / name, media_type="text/html", headers={"Cache-Control": "no-store"})
+
+    return answer

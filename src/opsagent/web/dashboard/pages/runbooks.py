@@ -1,0 +1,68 @@
+"""Runbooks: all of them, or what the agent would find for some words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+from nicegui import Client
+from starlette.requests import Request
+from starlette.responses import Response
+
+from opsagent.web.dashboard.api import segment
+from opsagent.web.dashboard.shell import shown
+from opsagent.web.dashboard.visit import Visit
+from opsagent.web.dashboard.widgets.press import html
+from opsagent.web.dashboard.widgets.rows import Row, Rows, line
+from opsagent.web.dashboard.widgets.words import text
+
+_EMPTY = Markup(
+    "<strong>No runbook here.</strong><code>opsagent runbooks add --shipped</code> adds those for common trouble; "
+    "<code>opsagent runbooks add FILE</code> adds your own."
+)
+_SEARCH = Markup(
+    '<form role="search" class="row" action="/runbooks"><input type="search" name="q" value="{}" '
+    'placeholder="Search as the agent does" aria-label="Search runbooks" style="flex: 1 1 16rem">'
+    '<button class="button" type="submit">Search</button></form>'
+)
+
+
+async def runbooks(request: Request, client: Client, q: str = "") -> Response | None:
+    """The list, or with `q` what fits, the best first, and why."""
+
+    async def build(visit: Visit) -> None:
+        html(_SEARCH.format(q))
+        words = html("", classes="quiet")
+        rows = Rows("Runbooks", _EMPTY)
+        if q.strip():
+            found = await visit.api.get("/api/v1/runbooks/search", q=q.strip()[:500])
+            words.set_content("" if found["fits"] else "Nothing answers this; the nearest are below.")
+            rows.show([_hit(one) for one in found["hits"]])
+        else:
+            listed = await visit.api.get("/api/v1/runbooks")
+            rows.show([_row(one) for one in listed["runbooks"]])
+
+    return await shown(request, client, "Runbooks", build, place="/runbooks")
+
+
+def _row(one: dict[str, Any]) -> Row:
+    facts = [
+        one["summary"],
+        f"{one['steps']} steps",
+        ", ".join(one["alerts"]),
+        "" if one["enabled"] else "switched off",
+    ]
+    return _listed(one, " · ".join(part for part in facts if part))
+
+
+def _hit(one: dict[str, Any]) -> Row:
+    return _listed(one, one["why"])
+
+
+def _listed(one: dict[str, Any], under: str) -> Row:
+    markup = line(text(one["title"]), text(under), at=_used(one["uses"]))
+    return Row(key=one["runbookId"], markup=markup, href=f"/runbooks/{segment(one['runbookId'])}")
+
+
+def _used(uses: dict[str, Any]) -> str:
+    return f"{uses['yes']} of {uses['used']} healthy" if uses["used"] else "not used yet"

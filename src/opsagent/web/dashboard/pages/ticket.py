@@ -1,0 +1,142 @@
+"""One ticket: what triage concluded and from what, its alerts and signals, and what a person says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+from nicegui import Client, ui
+from starlette.requests import Request
+from starlette.responses import Response
+
+from opsagent.web.dashboard.api import segment
+from opsagent.web.dashboard.shell import shown
+from opsagent.web.dashboard.visit import Visit
+from opsagent.web.dashboard.widgets.assessment import assessment
+from opsagent.web.dashboard.widgets.press import button, html, sure
+from opsagent.web.dashboard.widgets.rows import Row, Rows, line
+from opsagent.web.dashboard.widgets.words import badge, pairs, text, when
+
+_OPEN = frozenset({"open", "escalated"})
+_NONE = Markup("None.")
+
+
+async def ticket(request: Request, client: Client, ticket_id: str) -> Response | None:
+    """The ticket with this id."""
+
+    async def build(visit: Visit) -> None:
+        page = _TicketPage(visit, f"/api/v1/tickets/{segment(ticket_id)}")
+        await page.refresh()
+        visit.fresh.append(page.refresh)
+
+    return await shown(request, client, "Ticket", build, place="/tickets")
+
+
+class _TicketPage:
+    """The parts that change."""
+
+    def __init__(self, visit: Visit, path: str) -> None:
+        self._visit = visit
+        self._path = path
+        self._head = html("", tag="section", classes="card")
+        approve, operate = "approve" in visit.may, "operate" in visit.may
+        with ui.element("div").classes("row"):
+            self._real = self._say("It was real", "real") if approve else None
+            self._noise = self._say("It was noise", "noise") if approve else None
+            self._take = (
+                self._do("I have it", "take", "You have it: the agent changes nothing more for it.")
+                if approve
+                else None
+            )
+            self._back = (
+                self._do("Hand it back", "hand-back", "The agent goes on; everything is measured anew.")
+                if approve
+                else None
+            )
+            self._close = self._do("Close", "close", "You say that it is over.") if operate else None
+            self._reopen = self._do("Reopen", "reopen", "You say that it is not over.") if operate else None
+        self._triage = html("", tag="section", classes="card")
+        html("Alerts", tag="h2")
+        self._alerts = Rows("Alerts", _NONE)
+        html("Signals", tag="h2")
+        self._signals = Rows("Signals", _NONE)
+
+    async def refresh(self) -> None:
+        """Read it again."""
+        found = await self._visit.api.get(self._path)
+        self._head.set_content(str(_head(found)))
+        self._triage.set_content(str(assessment(found["assessment"]) if found["assessment"] else _not_yet()))
+        is_open, taken = found["status"] in _OPEN, bool(found["takenBy"])
+        said = (found["feedback"] or {}).get("verdict", "")
+        for made, there in (
+            (self._real, True), (self._noise, True), (self._take, is_open and not taken),
+            (self._back, is_open and taken), (self._close, is_open), (self._reopen, not is_open),
+        ):  # fmt: skip
+            if made is not None:
+                made.set_visibility(there)
+        for made, verdict in ((self._real, "real"), (self._noise, "noise")):
+            if made is not None:
+                made.props["aria-pressed"] = "true" if said == verdict else "false"
+        self._alerts.show([_alert(one) for one in found["alerts"]])
+        self._signals.show([_signal(one) for one in reversed(found["latestSignals"])])
+
+    def _say(self, words: str, verdict: str) -> ui.html:
+        async def act() -> None:
+            await self._visit.api.post(f"{self._path}/feedback", {"verdict": verdict})
+            await self._visit.look()
+
+        return button(words, act, hint="Triage learns from it; it closes nothing.")
+
+    def _do(self, words: str, name: str, meaning: str) -> ui.html:
+        async def act() -> None:
+            if await sure(f"{words}?", meaning, words, kind="primary"):
+                await self._visit.api.post(f"{self._path}/{name}")
+                await self._visit.look()
+
+        return button(words, act)
+
+
+def _head(found: dict[str, Any]) -> Markup:
+    said = found["feedback"]
+    feedback = Markup("{} by {} {}").format(said["verdict"], text(said["by"]), when(said["at"])) if said else ""
+    labels = Markup(" ").join(Markup("<code>{}={}</code>").format(text(k), text(v)) for k, v in found["labels"].items())
+    run = Markup('<a href="/runs/{}">open the run</a>').format(segment(found["runId"])) if found["runId"] else ""
+    return Markup('<div class="split"><h2>{}</h2><span>{} {}</span></div><p>{}</p>{}').format(
+        text(found["title"]),
+        badge(found["priority"]),
+        badge(found["status"]),
+        text(found["description"]),
+        pairs(
+            {
+                "Run": run,
+                "Firing": "yes" if found["firing"] else "no",
+                "Why": found["reason"],
+                "Environment": found["environment"],
+                "Service": found["service"],
+                "From": found["source"],
+                "Taken by": found["takenBy"],
+                "Silenced": found["silenced"],
+                "A person said": feedback,
+                "Labels": labels,
+                "Opened": when(found["createdAt"]),
+                "Closed": when(found["closedAt"]) if found["closedAt"] else "",
+            }
+        ),
+    )
+
+
+def _not_yet() -> Markup:
+    return Markup("<h2>Triage</h2><p class='quiet'>Nothing is concluded yet.</p>")
+
+
+def _alert(one: dict[str, Any]) -> Row:
+    under = " · ".join(part for part in (one["environment"], one["service"], f"{one['signals']} signals") if part)
+    state = badge("open" if one["firing"] else "resolved")
+    markup = line(text(one["title"] or one["name"]), text(under), state, at=when(one["lastAt"]))
+    return Row(key=one["fingerprint"], markup=markup)
+
+
+def _signal(one: dict[str, Any]) -> Row:
+    title, words = text(one["title"] or one["name"]), text(one["description"][:300])
+    markup = line(title, words, text(one["status"]), at=when(one["receivedAt"]))
+    return Row(key=one["signalId"], markup=markup)

@@ -1,0 +1,85 @@
+"""`make screenshots`: every page in light, in dark and on a phone, of a server with something to show."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from browsers import PHONE, Visitor, chromium, visitor
+from served import Caller, Served, serve, shop_in
+
+SMALL = {"viewport": {"width": 1040, "height": 680}}
+LOOKS = {
+    "light": {**SMALL, "color_scheme": "light"},
+    "dark": {**SMALL, "color_scheme": "dark"},
+    "phone": {**PHONE, "color_scheme": "dark", "device_scale_factor": 1},
+}
+
+
+def main() -> int:
+    """Write the pictures into the folder that is named."""
+    into = Path(sys.argv[1])
+    into.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, serve(Path(folder) / "data") as served:
+        pages = filled(served, Path(folder))
+        with chromium() as browser:
+            for look, screen in LOOKS.items():
+                someone = visitor(browser, served, (served.folder / "admin.key").read_text().strip(), **screen)
+                for name, path in pages.items():
+                    picture(someone, path, into / f"{name}-{look}.png")
+                stranger = visitor(browser, served, **screen)
+                stranger.page.goto(f"{served.url}/login")
+                stranger.page.screenshot(path=into / f"login-{look}.png")
+                for one in (someone, stranger):
+                    one.context.close()
+                    one.is_content()
+    total = sum(one.stat().st_size for one in into.glob("*.png"))
+    print(f"{len(list(into.glob('*.png')))} pictures, {total / 1e6:.2f} MB")
+    return 0
+
+
+def picture(someone: Visitor, path: str, into: Path) -> None:
+    page = someone.open(path)
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=into)
+
+
+def filled(served: Served, folder: Path) -> dict[str, str]:
+    """A server on which something has happened; the pages worth a picture."""
+    admin = served.admin()
+    admin.json_of("POST", "/api/v1/control/acting", {"on": True})
+    lamp, kiln, mill = (shop_in(folder, name) for name in ("checkout", "payments", "search"))
+    for shop in (lamp, kiln, mill):
+        shop.register(admin)
+    run_id = lamp.execute(admin)
+    admin.approve(admin.question(run_id))
+    admin.run_once(run_id)
+    refused = mill.execute(admin)
+    admin.approve(admin.question(refused), approve=False, notes="the disk is being replaced")
+    admin.run_once(refused)
+    shipped(admin)
+    admin.json_of("POST", "/api/v1/tickets/webhook/alertmanager", kiln.alerts(), status=202)
+    ticket = admin.get_json("/api/v1/tickets")["tickets"][0]
+    admin.question(ticket["runId"])
+    return {
+        "home": "/",
+        "approvals": "/approvals",
+        "runs": "/runs",
+        "run": f"/runs/{run_id}",
+        "tickets": "/tickets",
+        "ticket": f"/tickets/{ticket['ticketId']}",
+        "runbooks": "/runbooks",
+        "runbook": f"/runbooks/{lamp.runbook}",
+        "connections": "/connections",
+        "settings": "/settings",
+    }
+
+
+def shipped(admin: Caller) -> None:
+    """The commonest way to have something to read."""
+    admin.json_of("POST", "/api/v1/trigger/api", {"task_description": "disk is filling up", "mode": "fast"}, status=202)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

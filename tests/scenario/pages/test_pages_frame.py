@@ -1,0 +1,174 @@
+"""Signing in and out, roles, the stop button, the switch, and what every page must be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from browsers import PHONE, Visitor
+from served import Caller, Served, Shop
+from servers.loopback import PLAIN
+
+Visit = Callable[..., Visitor]
+PAGES = ("/", "/approvals", "/runs", "/tickets", "/runbooks", "/connections", "/settings")
+
+
+def test_a_stranger_signs_in_with_a_key_and_comes_back_to_where_they_were_going(visit: Visit, served: Served) -> None:
+    someone = visit("")
+    page = someone.page
+    page.goto(f"{served.url}/runs?status=failed")
+    expect(page).to_have_url(re.compile("/login"))
+    page.get_by_text("Sign in with a key instead").click()
+    page.get_by_label("Key").fill("opsa_wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert [one for one in someone.complaints if "401" not in one] == []
+    someone.complaints.clear()
+    page.get_by_label("Key").fill((served.folder / "admin.key").read_text().strip())
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Agent Ops")
+    expect(page).to_have_url(re.compile(r"/runs\?status=failed$"))
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    page.goto(f"{served.url}/runs")
+    expect(page).to_have_url(re.compile("/login"))
+
+
+@pytest.mark.parametrize(
+    "target", ["//elsewhere.invalid/", "/\\elsewhere.invalid", "https://elsewhere.invalid/", "javascript:1"]
+)
+def test_signing_in_leads_to_no_other_site(visit: Visit, served: Served, target: str) -> None:
+    page = visit("").page
+    page.goto(f"{served.url}/login?next={httpx.QueryParams({'n': target})['n']}")
+    page.get_by_text("Sign in with a key instead").click()
+    page.get_by_label("Key").fill((served.folder / "admin.key").read_text().strip())
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Home")
+    assert page.url == f"{served.url}/"
+
+
+def test_who_is_invited_sets_a_password_once_and_signs_in_with_it(visit: Visit, served: Served, admin: Caller) -> None:
+    made = admin.json_of("POST", "/api/v1/people", {"name": "Eve Ng", "login": "eve", "role": "operator"}, status=201)
+    link = admin.json_of("POST", f"/api/v1/people/{made['personId']}/invitation", status=201)
+    page = visit("").page
+    page.goto(f"{served.url}{link['path']}")
+    page.get_by_label("Choose a password").fill("a long enough one")
+    page.get_by_label("The same once more").fill("another one, longer")
+    page.get_by_role("button", name="Set it").click()
+    expect(page.get_by_role("alert")).to_have_text("The two passwords differ.")
+    page.get_by_label("The same once more").fill("a long enough one")
+    page.get_by_role("button", name="Set it").click()
+    expect(page.get_by_text("Eve Ng")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("Name").fill("eve")
+    page.get_by_label("Password", exact=True).fill("a long enough one")
+    expect(page.get_by_role("button", name="Sign in")).to_be_enabled()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Home")
+
+
+def test_every_page_stands_for_a_viewer_at_both_sizes(visit: Visit, shop: Shop) -> None:
+    for screen in ({}, PHONE):
+        viewer = visit("viewer", **screen)
+        for path in PAGES:
+            page = viewer.open(path)
+            expect(page.get_by_role("heading", level=1)).to_be_visible()
+            expect(page.get_by_role("alert")).to_have_count(0)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        page = viewer.open("/approvals")
+        expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+
+
+def test_a_page_that_is_not_there_says_so_and_the_api_still_speaks_problems(visit: Visit, admin: Caller) -> None:
+    page = visit("viewer").open("/runs/no-such-run")
+    expect(page.get_by_role("alert")).to_contain_text("no-such-run")
+    assert admin.get("/api/v1/nothing").json()["code"] == "no-route"
+    assert admin.post("/api/v1/tickets", json={}).status_code == 405
+    assert admin.get("/nothing").json()["code"] == "no-route"
+
+
+def test_stop_is_one_press_seen_by_everybody_and_going_on_is_asked_again(visit: Visit, admin: Caller) -> None:
+    ada, bob = visit("operator").open("/"), visit("viewer").open("/runs")
+    ada.get_by_role("button", name="Stop").click()
+    for page in (ada, bob):
+        expect(page.get_by_text("Stopped. No effect starts")).to_be_visible()
+    assert admin.get_json("/api/v1/control")["paused"] is True
+    ada.get_by_role("button", name="Go on").click()
+    ada.get_by_role("alertdialog").get_by_role("button", name="Go on").click()
+    for page in (ada, bob):
+        expect(page.get_by_text("Stopped. No effect starts")).to_be_hidden()
+    assert admin.get_json("/api/v1/control")["paused"] is False
+
+
+def test_what_is_confirmed_is_done_whatever_another_did_meanwhile(visit: Visit, admin: Caller) -> None:
+    page = visit("admin").open("/")
+    page.get_by_role("button", name="Acting").click()
+    sheet = page.get_by_role("alertdialog")
+    expect(sheet).to_contain_text("Only observe?")
+    try:
+        admin.json_of("POST", "/api/v1/control/acting", {"on": False})
+        expect(page.locator("button.switch")).to_have_text("Observing")
+        sheet.get_by_role("button", name="Observe").click()
+        expect(sheet).to_be_hidden()
+        expect(page.locator("button.switch")).to_be_enabled()
+        assert admin.get_json("/api/v1/control")["acting"] is False
+    finally:
+        admin.json_of("POST", "/api/v1/control/acting", {"on": True})
+
+
+def test_without_a_place_for_its_stream_a_page_stays_fresh(visit: Visit, served: Served, admin: Caller) -> None:
+    with ExitStack() as held:
+        headers = {"Authorization": f"Bearer {admin.key}", "Accept": "text/event-stream"}
+        many = held.enter_context(httpx.Client(headers=headers, limits=httpx.Limits(), trust_env=False, verify=PLAIN))
+        statuses = iter(lambda: held.enter_context(many.stream("GET", f"{served.url}/api/v1/live")).status_code, 429)
+        assert set(statuses) == {200}, "every place is taken"
+        page = visit("viewer").open("/runs")
+        expect(page.locator("button.switch")).to_have_text("Acting")
+        try:
+            admin.json_of("POST", "/api/v1/control/acting", {"on": False})
+            expect(page.locator("button.switch")).to_have_text("Observing")
+        finally:
+            admin.json_of("POST", "/api/v1/control/acting", {"on": True})
+
+
+def test_who_may_not_is_told_in_words_and_nothing_changes(visit: Visit, admin: Caller) -> None:
+    page = visit("viewer").open("/")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("alert")).to_contain_text("does not carry operate")
+    assert admin.get_json("/api/v1/control")["paused"] is False
+
+
+def test_a_session_that_ends_elsewhere_leads_to_the_door(visit: Visit, served: Served) -> None:
+    someone = visit("viewer")
+    page = someone.open("/runs")
+    other = someone.context.new_page()
+    other.goto(f"{served.url}/")
+    other.get_by_role("button", name="Sign out").click()
+    expect(other.get_by_role("button", name="Sign in")).to_be_visible()
+    expect(page).to_have_url(re.compile("/login"))
+
+
+def test_the_pages_socket_takes_no_foreign_origin_and_no_stranger(served: Served) -> None:
+    address = f"{served.url.replace('http', 'ws', 1)}/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
+    for headers, status in (({"Origin": "http://elsewhere.invalid"}, 403), ({"Origin": served.url}, 401)):
+        with pytest.raises(InvalidStatus) as refused, connect(address, additional_headers=headers, proxy=None):
+            pass
+        assert refused.value.response.status_code == status
+    polled = httpx.get(f"{served.url}/_nicegui_ws/socket.io/?EIO=4&transport=polling", trust_env=False)
+    assert polled.status_code == 404
+
+
+def test_light_and_dark_are_remembered(visit: Visit) -> None:
+    someone = visit("viewer", color_scheme="dark")
+    page = someone.open("/")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.get_by_role("button", name="Light or dark").click()
+    page = someone.open("/runs")
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
