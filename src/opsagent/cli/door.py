@@ -18,6 +18,7 @@ from opsagent.cli.people_door import PeopleDoor
 from opsagent.cli.timetable_door import TimetableDoor
 
 Json = dict[str, Any]
+MOST_PENDING = 1000  # questions shown or searched at once; the oldest
 
 
 class Door(Protocol):
@@ -105,8 +106,8 @@ class Door(Protocol):
         ...
 
     # people
-    async def pending(self) -> Json:
-        """`{approvals, unknownSteps}`: what waits for a person."""
+    async def pending(self, run_id: str = "") -> Json:
+        """`{approvals, unknownSteps, waiting}`: the oldest of what waits for a person; with `run_id` of that run."""
         ...
 
     async def decide(self, question: Json, *, grant: bool, notes: str) -> Json:

@@ -88,9 +88,8 @@ class _Follower:
             self._driving = asyncio.create_task(self.door.drive(self.run_id))
 
     async def _someone_must_speak(self) -> bool:
-        pending = await self.door.pending()
-        asked = [one for one in pending["approvals"] if one["runId"] == self.run_id]
-        unknown = [one for one in pending["unknownSteps"] if one["sessionId"] == self.run_id]
+        pending = await self.door.pending(self.run_id)
+        asked, unknown = pending["approvals"], pending["unknownSteps"]
         for one in unknown:
             if self._first(one["step"]["stepId"]) and not self.as_json:
                 hint(f"Step {one['stepNumber']}: nobody knows whether it happened. Look there, then say it:")

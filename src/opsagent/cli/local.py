@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from opsagent.bootstrap import build
+from opsagent.cli.door import MOST_PENDING
 from opsagent.cli.draft_door import LocalDrafts
 from opsagent.cli.local_catalogue import LocalCatalogue
 from opsagent.cli.local_chat import LocalChat
@@ -21,7 +22,6 @@ from opsagent.cli.person import person
 from opsagent.domain.freeze import Freeze
 from opsagent.domain.priority import Priority
 from opsagent.domain.run import Mode, RunStatus, Source
-from opsagent.domain.step import StepStatus
 from opsagent.domain.ticket import TicketStatus
 from opsagent.domain.trigger import Trigger
 from opsagent.settings import Settings
@@ -131,25 +131,10 @@ class LocalDoor(LocalCatalogue):
         """A new run of the same request."""
         return dict(views.accepted(await self.app.agent.retry(self.principal, run_id)))
 
-    async def pending(self) -> Json:
+    async def pending(self, run_id: str = "") -> Json:
         """What waits for a person."""
-        tenant = self.principal.tenant
-        approvals = []
-        for approval in await self.app.stores.approvals.pending(tenant):
-            steps = await self.app.stores.journal.steps(tenant, approval.run_id)
-            step = next((one for one in steps if one.id == approval.step_id), None)
-            approvals.append(dict(views.approval_json(approval, step, await self.app.agent.alike(approval))))
-        return {"approvals": approvals, "unknownSteps": await self._unknown()}
-
-    async def _unknown(self) -> list[Json]:
-        tenant = self.principal.tenant
-        page = await self.app.stores.runs.list(tenant, status=RunStatus.AWAITING_APPROVAL, limit=200)
-        return [
-            dict(views.unknown_step_json(run, step, look=True))
-            for run in page.items
-            for step in await self.app.stores.journal.steps(tenant, run.id)
-            if step.status is StepStatus.UNKNOWN
-        ]
+        found = await self.app.agent.waiting(self.principal.tenant, run_id=run_id, limit=MOST_PENDING)
+        return dict(views.pending_json(found, look=True))
 
     async def decide(self, question: Json, *, grant: bool, notes: str) -> Json:
         """Answer the question that was shown."""

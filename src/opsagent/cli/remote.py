@@ -11,6 +11,7 @@ import httpx
 
 from opsagent.bootstrap.outfit import clock
 from opsagent.cli.admin_key import read_admin_key
+from opsagent.cli.door import MOST_PENDING
 from opsagent.cli.draft_door import RemoteDrafts
 from opsagent.cli.folder import Server
 from opsagent.cli.options import Place
@@ -121,9 +122,10 @@ class RemoteDoor:
         """A new run of the same request."""
         return await self._ask("POST", f"/api/agent-ops/{_part(run_id)}/retry")
 
-    async def pending(self) -> Json:
+    async def pending(self, run_id: str = "") -> Json:
         """What waits for a person."""
-        return await self._ask("GET", "/api/v1/agent/pending-approvals")
+        query = {"runId": run_id, "limit": str(MOST_PENDING)}
+        return await self._ask("GET", "/api/v1/agent/pending-approvals", query=query)
 
     async def decide(self, question: Json, *, grant: bool, notes: str) -> Json:
         """Answer the question that was shown."""

@@ -36,6 +36,7 @@ from opsagent.loop.library import Library, Readers, RunbookParser
 from opsagent.loop.pressure import Pressure
 from opsagent.loop.timetable import Timetable
 from opsagent.loop.views import RunView, Standing
+from opsagent.loop.waiting import Waiting, waiting
 from opsagent.ports.answering import Answerer
 from opsagent.ports.clock import Clock
 from opsagent.ports.dispatch import Dispatch, Live
@@ -347,12 +348,9 @@ class Agent:
         await self.stores.control.lift(principal.tenant, freeze_id, principal.id)
         self._changed(principal.tenant, "")
 
-    async def alike(self, approval: Approval) -> Sequence[Approval]:
-        """What people said to questions like this one, newest first."""
-        if not approval.likeness:
-            return ()
-        earlier = await self.stores.approvals.alike(approval.tenant, approval.likeness)
-        return [one for one in earlier if one.id != approval.id]
+    async def waiting(self, tenant: str, *, run_id: str = "", limit: int = 100) -> Waiting:
+        """What waits for a person: at most `limit` of each kind, the oldest first; with `run_id` of that run."""
+        return await waiting(self.stores.approvals, self.stores.journal, tenant, run_id=run_id, limit=limit)
 
     async def add_runbook(self, principal: Principal, text: str, path: str) -> Runbook:
         """Check and store a runbook. RunbookError with file, line and fix."""

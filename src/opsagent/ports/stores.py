@@ -183,6 +183,18 @@ class JournalStore(Protocol):
         """All steps of a run by number. One key-range read."""
         ...
 
+    async def steps_by_id(self, tenant: str, ids: Sequence[str]) -> Sequence[Step]:
+        """The steps that are there, in no order. One key read for each."""
+        ...
+
+    async def unknown(self, tenant: str, *, run_id: str = "", limit: int = 100) -> Sequence[tuple[Run, Step]]:
+        """Steps whose end nobody knows, of runs that wait for a person to say it, the oldest first. An index read."""
+        ...
+
+    async def count_unknown(self, tenant: str) -> int:
+        """How many those are in all."""
+        ...
+
     async def events(self, tenant: str, run_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[RunEvent]:
         """Events with a sequence above `after`, in order. One key-range read."""
         ...
@@ -202,8 +214,12 @@ class ApprovalStore(Protocol):
         """One question. NotFound."""
         ...
 
-    async def pending(self, tenant: str, *, limit: int = 100) -> Sequence[Approval]:
-        """Open questions whose end has not passed, oldest first."""
+    async def pending(self, tenant: str, *, run_id: str = "", limit: int = 100) -> Sequence[Approval]:
+        """Open questions whose end has not passed, oldest first; with `run_id` those of that run."""
+        ...
+
+    async def count_pending(self, tenant: str) -> int:
+        """How many those are in all. An index read."""
         ...
 
     async def of_run(self, tenant: str, run_id: str) -> Sequence[Approval]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
 from opsagent.domain.identity import Permission, Principal
 from opsagent.domain.priority import Priority
-from opsagent.domain.run import RunStatus, Source
-from opsagent.domain.step import Step, StepStatus
+from opsagent.domain.run import Source
 from opsagent.domain.trigger import Trigger
 from opsagent.errors import NotFound
 from opsagent.loop.agent import Agent
@@ -30,12 +30,11 @@ from opsagent.web.bodies import (
     takes,
 )
 from opsagent.web.deps import deps_of
-from opsagent.web.views import approval_json, session_json, step_json, unknown_step_json
+from opsagent.web.views import approval_json, pending_json, session_json, step_json
 
 router = APIRouter(prefix="/api/v1/agent", tags=["Sessions and approvals"])
 SessionId = Annotated[str, Path(max_length=100)]
 StepNumber = Annotated[int, Query(alias="step_number", ge=1, le=2**31)]
-_MAX_PARKED = 200  # parked runs looked through for unknown steps
 
 
 class Execution(Body):
@@ -56,6 +55,15 @@ class Decision(Body):
     approve: bool
     notes: LongText = ""
     digest: ShortText = ""
+
+
+class Asked(BaseModel):
+    """Which of what waits is shown."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
+
+    run_id: str = Field("", max_length=100)
+    limit: int = Field(100, ge=0, le=1000)
 
 
 class Resolution(Body):
@@ -89,9 +97,13 @@ async def execute(request: Request, principal: Operator) -> Response:
 
 
 @router.get("/pending-approvals", summary="What waits for a person", responses={200: {"model": wire.PendingJson}})
-async def pending_approvals(request: Request, principal: Reader) -> Response:
-    """Open questions with the exact command and what it would do; and steps whose end nobody knows."""
-    return as_json(await pending(deps_of(request).agent, principal))
+async def pending_approvals(request: Request, principal: Reader, query: Annotated[Asked, Query()]) -> Response:
+    """Open questions with the exact command and what it would do; and steps whose end nobody knows.
+
+    The oldest `limit` of each (0 only counts), with `runId` those of one run. `waiting` counts all there are.
+    """
+    found = await deps_of(request).agent.waiting(principal.tenant, run_id=query.run_id, limit=query.limit)
+    return as_json(pending_json(found, look=principal.may(Permission.LOOK)))
 
 
 @router.get("/{session_id}", summary="One session, step by step", responses={200: {"model": wire.SessionJson}})
@@ -145,24 +157,3 @@ async def session(agent: Agent, principal: Principal, run_id: str) -> wire.Sessi
         except NotFound:
             title = view.run.runbook_id
     return session_json(view, title, look=principal.may(Permission.LOOK))
-
-
-async def pending(agent: Agent, principal: Principal) -> wire.PendingJson:
-    """Every open question, and every step whose end nobody knows."""
-    look = principal.may(Permission.LOOK)
-    asked = await agent.stores.approvals.pending(principal.tenant)
-    steps: dict[str, Step] = {}
-    for run_id in dict.fromkeys(approval.run_id for approval in asked):
-        steps.update((step.id, step) for step in await agent.stores.journal.steps(principal.tenant, run_id))
-    approvals = [
-        approval_json(approval, steps.get(approval.step_id), await agent.alike(approval)) for approval in asked
-    ]
-    unknown: list[wire.UnknownStepJson] = []
-    parked = await agent.stores.runs.list(principal.tenant, status=RunStatus.AWAITING_APPROVAL, limit=_MAX_PARKED)
-    for run in reversed(parked.items):
-        unknown.extend(
-            unknown_step_json(run, step, look=look)
-            for step in await agent.stores.journal.steps(principal.tenant, run.id)
-            if step.status is StepStatus.UNKNOWN
-        )
-    return {"approvals": approvals, "unknownSteps": unknown}

@@ -19,7 +19,7 @@ from opsagent.domain.ticket import TicketStatus
 from opsagent.domain.trigger import Trigger
 from opsagent.loop.agent import Agent
 from opsagent.web import catalogue_views, views
-from opsagent.web.agent_sessions import pending, session
+from opsagent.web.agent_sessions import session
 from opsagent.web.bodies import Body, Parameters, ShortText, Text, TextOrNumber
 from opsagent.web.library_views import found_json, runbook_detail
 
@@ -160,7 +160,8 @@ async def _approvals(agent: Agent, principal: Principal, _: Nothing) -> Mapping[
 
     It cannot be answered here: a person does that on the page, in the chat it was asked in, or at a terminal.
     """
-    return await pending(agent, principal)
+    found = await agent.waiting(principal.tenant)
+    return views.pending_json(found, look=principal.may(Permission.LOOK))
 
 
 TOOLS: tuple[Tool, ...] = (

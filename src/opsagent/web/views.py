@@ -18,6 +18,7 @@ from opsagent.domain.run import RETENTION_S, Run, RunResult
 from opsagent.domain.step import Step, StepStatus
 from opsagent.domain.ticket import Assessment
 from opsagent.loop.views import RunView
+from opsagent.loop.waiting import Waiting
 from opsagent.web import wire
 
 _LAST = 253402300799.0  # 9999-12-31T23:59:59Z, past which no datetime reaches
@@ -357,6 +358,15 @@ def unknown_step_json(run: Run, step: Step, *, look: bool) -> wire.UnknownStepJs
         "issueDescription": run.task,
         "answers": [StepStatus.HAPPENED.value, StepStatus.NOT_HAPPENED.value, StepStatus.ABORTED.value],
         "step": step_json(step, (), look=look),
+    }
+
+
+def pending_json(found: Waiting, *, look: bool) -> wire.PendingJson:
+    """What waits for a person."""
+    return {
+        "approvals": [approval_json(one.approval, one.step, one.alike) for one in found.questions],
+        "unknownSteps": [unknown_step_json(run, step, look=look) for run, step in found.unknown],
+        "waiting": found.total,
     }
 
 

@@ -357,3 +357,4 @@ class PendingJson(TypedDict):
 
     approvals: list[ApprovalJson]
     unknownSteps: list[UnknownStepJson]
+    waiting: int  # how many there are in all, shown here or not

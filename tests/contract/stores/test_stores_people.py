@@ -133,6 +133,44 @@ async def test_switches_of_tenant_and_installation(stores: Stores) -> None:
         await control.set_switch("acme", "turbo", value=True, by="person:ada")
 
 
+async def test_what_waits_is_counted_however_much_of_it_is_shown(
+    stores: Stores, nouns: Nouns, clock: ManualClock
+) -> None:
+    made = []
+    for _ in range(3):
+        clock.move(1)
+        made.append(await asked(stores, nouns))
+    (_, first), (run, second), (_, third) = made
+    assert await stores.approvals.pending("acme", limit=2) == [first, second]
+    assert await stores.approvals.pending("acme", run_id=third.run_id) == [third]
+    assert await stores.approvals.count_pending("acme") == 3
+    assert await stores.approvals.count_pending("other") == 0
+    clock.move(first.expires_at - clock.now())
+    assert await stores.approvals.count_pending("acme") == 2
+    (found,) = await stores.journal.steps_by_id("acme", [second.step_id, "nothing"])
+    assert found.run_id == run.id
+
+
+async def test_steps_nobody_knows_the_end_of_are_found_while_their_run_waits(
+    stores: Stores, nouns: Nouns, clock: ManualClock
+) -> None:
+    made = []
+    for _ in range(3):
+        run, _ = await asked(stores, nouns)
+        claimed = await stores.runs.claim("acme", run.id, "w1", 30)
+        assert claimed is not None
+        step = nouns.step(run, status=StepStatus.UNKNOWN)
+        await stores.runs.save(claimed[0], Change(run=claimed[1], steps=[step]))
+        await stores.runs.release(claimed[0])
+        made.append((run.id, step))
+        clock.move(1)
+    assert [(run.id, step) for run, step in await stores.journal.unknown("acme", limit=2)] == made[:2]
+    assert [(run.id, step) for run, step in await stores.journal.unknown("acme", run_id=made[2][0])] == made[2:]
+    assert (await stores.journal.count_unknown("acme"), await stores.journal.count_unknown("other")) == (3, 0)
+    await stores.control.resolve_step("acme", made[0][0], made[0][1].id, answer="happened", by="person:ada")
+    assert await stores.journal.count_unknown("acme") == 2
+
+
 async def test_a_person_resolves_an_unknown_step(stores: Stores, nouns: Nouns, clock: ManualClock) -> None:
     run, _ = await asked(stores, nouns)
     step = nouns.step(run, status=StepStatus.UNKNOWN)

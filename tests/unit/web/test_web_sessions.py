@@ -74,6 +74,18 @@ async def test_what_waits_shows_the_exact_command(web):
     assert asked["expiresAt"] > asked["requestedAt"]
 
 
+async def test_what_waits_can_be_of_one_run_or_only_counted(web):
+    first, second = await web.run("one"), await web.run("two")
+    for run in (first, second):
+        await web.ask(run)
+    client = web.client("viewer")
+    mine = (await client.get("/api/v1/agent/pending-approvals", params={"runId": second.id})).json()
+    assert ([one["runId"] for one in mine["approvals"]], mine["waiting"]) == ([second.id], 2)
+    counted = (await client.get("/api/v1/agent/pending-approvals", params={"limit": 0})).json()
+    assert counted == {"approvals": [], "unknownSteps": [], "waiting": 2}
+    assert (await client.get("/api/v1/agent/pending-approvals", params={"limit": 1001})).status_code == 422
+
+
 @pytest.mark.parametrize(("approve", "status"), [(True, "granted"), (False, "refused")])
 async def test_a_person_decides(web, approve, status):
     run = await web.run()

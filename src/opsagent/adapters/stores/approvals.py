@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from opsagent.adapters.stores.approval_rows import PENDING, fetch, store
 from opsagent.adapters.stores.chain import Chain
@@ -32,17 +32,23 @@ class SqlApprovals:
         """One question. NotFound."""
         return self._aged(await self._engine.read(lambda connection: fetch(connection, tenant, approval_id)))
 
-    async def pending(self, tenant: str, *, limit: int = 100) -> Sequence[Approval]:
-        """Open questions whose end has not passed, oldest first."""
-        return await self._read(
-            select(approvals.c.body)
-            .where(
-                approvals.c.tenant == tenant,
-                approvals.c.status == PENDING,
-                approvals.c.expires_at > self._clock.now(),
-            )
-            .order_by(approvals.c.requested_at, approvals.c.id)
-            .limit(limit)
+    async def pending(self, tenant: str, *, run_id: str = "", limit: int = 100) -> Sequence[Approval]:
+        """Open questions whose end has not passed, oldest first; with `run_id` those of that run."""
+        query = select(approvals.c.body).where(*self._open(tenant))
+        if run_id:
+            query = query.where(approvals.c.run_id == run_id)
+        return await self._read(query.order_by(approvals.c.requested_at, approvals.c.id).limit(limit))
+
+    async def count_pending(self, tenant: str) -> int:
+        """How many those are in all."""
+        query = select(func.count()).select_from(approvals).where(*self._open(tenant))
+        return await self._engine.read(lambda connection: connection.execute(query).scalar_one())
+
+    def _open(self, tenant: str) -> tuple[ColumnElement[bool], ...]:
+        return (
+            approvals.c.tenant == tenant,
+            approvals.c.status == PENDING,
+            approvals.c.expires_at > self._clock.now(),
         )
 
     async def of_run(self, tenant: str, run_id: str) -> Sequence[Approval]:

@@ -99,6 +99,15 @@ steps = Table(
     _text("body"),
     Index("steps_of_run", "tenant", "run_id", "number", unique=True),
 )
+_nobody_knows = steps.c.status == "unknown"
+Index(
+    "steps_unknown",
+    steps.c.tenant,
+    steps.c.created_at,
+    steps.c.id,
+    sqlite_where=_nobody_knows,
+    postgresql_where=_nobody_knows,
+)
 
 events = Table(
     "events",

@@ -90,8 +90,8 @@ class _Shell:
     async def refresh(self) -> None:
         """The switches as they are, and how many questions wait."""
         switches = await self._visit.api.get("/api/v1/control")
-        pending = await self._visit.api.get("/api/v1/agent/pending-approvals")
-        waiting = len(pending["approvals"]) + len(pending["unknownSteps"])
+        pending = await self._visit.api.get("/api/v1/agent/pending-approvals", limit=0)
+        waiting = pending["waiting"]
         self._paused, self._acting = bool(switches["paused"]), bool(switches["acting"])
         self._nav.set_content(str(_places(self._place, waiting)))
         title = f"({waiting}) " if waiting else ""

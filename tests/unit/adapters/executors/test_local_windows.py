@@ -101,7 +101,8 @@ def children() -> set[int]:
 async def test_an_unknown_shows_what_was_written(bench: Bench) -> None:
     order = bench.order("echo half-way; sleep 30")
     task = asyncio.create_task(bench.server().run(order))
-    await eventually(lambda: bench.token(order).with_name(f"{order.token}.stdout").exists())
+    written = bench.token(order).with_name(f"{order.token}.stdout")
+    await eventually(lambda: written.exists() and written.read_text() == "half-way\n")
     os.kill(bench.holder(order), signal.SIGKILL)
     outcome = await task
     assert isinstance(outcome, Outcome)

@@ -4,7 +4,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0014');
+INSERT INTO "alembic_version" VALUES('0015');
 CREATE TABLE api_keys (
 	tenant TEXT NOT NULL, 
 	id TEXT NOT NULL, 
@@ -519,3 +519,4 @@ CREATE UNIQUE INDEX people_by_subject ON people (tenant, subject) WHERE subject 
 CREATE UNIQUE INDEX people_by_invitation ON people (invitation_sha256) WHERE invitation_sha256 != '';
 CREATE UNIQUE INDEX browser_sessions_by_id ON browser_sessions (id_sha256);
 CREATE INDEX browser_sessions_oldest ON browser_sessions (ends_at);
+CREATE INDEX steps_unknown ON steps (tenant, created_at, id) WHERE status = 'unknown';

@@ -48,6 +48,7 @@ class _Board:
         self._chosen = ""
         self._help = html(_HELP, classes="quiet wide-only")
         self._none = html(_EMPTY, classes="empty")
+        self._more = html("", classes="quiet")
         self._list = ui.element("div").classes("cardlist").props('role="list" aria-label="Questions"')
         self._list.style("gap: 1rem")
         ui.keyboard(on_key=self._key, repeating=False)
@@ -65,6 +66,9 @@ class _Board:
         for key, card in self._cards.items():
             if key not in there:
                 await card.ended()
+        beyond = pending["waiting"] - len(there)
+        behind = f"{beyond:,} more wait behind these; each answer brings up the next."
+        self._more.set_content(behind if beyond > 0 else "")
         self._none.set_visibility(not self._cards)
         self._help.set_visibility(bool(self._cards))
 

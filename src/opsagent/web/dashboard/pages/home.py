@@ -51,11 +51,11 @@ class _Home:
     async def refresh(self) -> None:
         """Read it again."""
         api = self._visit.api
-        pending = await api.get("/api/v1/agent/pending-approvals")
+        pending = await api.get("/api/v1/agent/pending-approvals", limit=_FEW)
         stuck = await api.get("/api/v1/tickets", status="escalated", limit=_FEW)
         latest = await api.get("/api/agent-ops", limit=_FEW)
         needs = [_unknown(one) for one in pending["unknownSteps"]]
-        needs += [_question(one) for one in pending["approvals"][:_FEW]]
+        needs += [_question(one) for one in pending["approvals"]]
         needs += [ticket_row(one) for one in stuck["tickets"]]
         self._needs.show(needs)
         self._lately.show([run_row(one) for one in latest["runs"]])
