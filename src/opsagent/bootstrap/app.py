@@ -211,6 +211,7 @@ class App:
         config = WebConfig(
             version=importlib.metadata.version("opsagent"),
             body_limit_bytes=security.body_limit_bytes,
+            delivery_limit_bytes=security.delivery_limit_bytes,
             rate_per_minute=security.rate_limit_per_minute,
             deliveries_per_minute=security.delivery_rate_limit_per_minute,
             loopback=server.host in ("127.0.0.1", "::1", "localhost"),

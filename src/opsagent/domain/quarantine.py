@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-BODY_CAP_BYTES = 256 * 1024
-MAX_KEPT = 200  # in each tenant; at their largest they are 50 MiB
+BODY_CAP_BYTES = 16 * 1024**2  # as large as a delivery may be
+MAX_KEPT = 200  # in each tenant ...
+MAX_KEPT_BYTES = 64 * 1024**2  # ... and together; the oldest go first, the newest always stays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from opsagent.domain.event import cap
@@ -19,6 +19,7 @@ from opsagent.ports.tickets import Joined
 
 MAX_HEADERS, MAX_HEADER_CHARS = 50, 500
 WORDS_BYTES = 2000
+AT_ONCE = 500  # signals stored in one transaction
 _SECRET_HEADER = re.compile(r"auth|token|secret|key|cookie|signature|password|session|credential", re.IGNORECASE)
 
 
@@ -83,7 +84,9 @@ class Intake:
         return way_in.parse(tenant, headers, raw, self.clock.now())
 
     async def _take(self, tenant: str, source: str, parsed: Parsed) -> Taken:
-        joined = await self.agent.receive(tenant, parsed.signals)
+        joined: list[Joined] = []
+        for part in _parts(parsed.signals):
+            joined += await self.agent.receive(tenant, part)
         if parsed.alive:
             await self.agent.stores.heartbeats.beat(tenant, source, self.clock.now())
         if parsed.then is not None:
@@ -109,6 +112,11 @@ class Intake:
                 pointer=storable(str(error.extra.get("pointer", ""))[:500]),
             )
         )
+
+
+def _parts(signals: Sequence[Signal]) -> Iterator[Sequence[Signal]]:
+    """So many that other writers get a turn between them. Cut short, the source sends all again, and it joins."""
+    yield from (signals[start : start + AT_ONCE] for start in range(0, max(1, len(signals)), AT_ONCE))
 
 
 def without_secrets(headers: Mapping[str, str]) -> dict[str, str]:

@@ -80,6 +80,9 @@ class SecuritySettings(Area):
         le=1_000_000,
     )
     body_limit_bytes: int = setting(4 * 1024**2, "Largest request body taken.", ge=1024, le=256 * 1024**2)
+    delivery_limit_bytes: int = setting(
+        16 * 1024**2, "Largest delivery of a monitoring system taken.", ge=1024, le=16 * 1024**2
+    )
     allow_private_callbacks: bool = flag(
         "Let callbacks go to loopback and private addresses. Cloud metadata addresses stay refused.", on=False
     )

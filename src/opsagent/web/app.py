@@ -106,7 +106,9 @@ def create_app(deps: WebDeps, *, more: Sequence[APIRouter] = ()) -> FastAPI:
     app.state.streams = Streams(deps.config.max_streams)
     # The last one added is the outermost.
     app.add_middleware(SocketOrigin)
-    app.add_middleware(BodyLimit, limit_bytes=deps.config.body_limit_bytes)
+    app.add_middleware(
+        BodyLimit, limit_bytes=deps.config.body_limit_bytes, delivery_limit_bytes=deps.config.delivery_limit_bytes
+    )
     app.add_middleware(
         RateLimit,
         per_minute=deps.config.rate_per_minute,

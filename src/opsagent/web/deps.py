@@ -28,10 +28,11 @@ from opsagent.ports.target import Tested
 class WebConfig:
     """What people may set about the doors.
 
-    `body_limit_bytes` bounds every request body. `rate_per_minute` is what one key (or one unknown address) may ask,
-    and also the burst it may save up; 0 switches the limit off. `deliveries_per_minute` is the same for what one source
-    sends one tenant with its proof. `loopback` says the server is bound to this machine
-    only; then the sources in `open_sources` (those without a secret of their own) are taken without proof.
+    `body_limit_bytes` bounds every request body, `delivery_limit_bytes` those of monitoring. `rate_per_minute` is what
+    one key (or one unknown address) may ask, and also the burst it may save up; 0 switches the limit off.
+    `deliveries_per_minute` is the same for what one source sends one tenant with its proof. `loopback` says the server
+    is bound to this machine only; then the sources in `open_sources` (those without a secret of their own) are taken
+    without proof.
     What a source's own secret proves belongs to the tenant `default`; a key carries its own. `tick_s` is how often a
     live stream looks by itself, whatever it was told. `max_streams` bounds the live streams held open at once.
     `public_url` is where people reach this server, empty when nobody said. `session_key` signs the cookies.
@@ -39,6 +40,7 @@ class WebConfig:
 
     version: str
     body_limit_bytes: int = 1024 * 1024
+    delivery_limit_bytes: int = 16 * 1024**2
     rate_per_minute: int = 6000
     deliveries_per_minute: int = 60_000
     loopback: bool = False

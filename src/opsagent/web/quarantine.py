@@ -21,7 +21,7 @@ DeliveryId = Annotated[str, Path(pattern=r"^[0-9a-f]{1,64}$")]
     "", summary="List deliveries that could not be read", responses={200: {"model": intake_wire.QuarantineList}}
 )
 async def list_quarantine(request: Request, principal: Looker) -> Response:
-    """The latest first, without their bodies; the oldest of a tenant go when there are more than 200."""
+    """The latest first, without their bodies; the oldest of a tenant go beyond 200 of them, or 64 MiB."""
     return as_json(quarantine_list(await deps_of(request).agent.stores.quarantine.list(principal.tenant)))
 
 

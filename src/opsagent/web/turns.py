@@ -84,6 +84,11 @@ def is_delivery(scope: Scope) -> bool:
     return path in _DELIVERIES or path.startswith(_WEBHOOKS)
 
 
+def is_webhook(scope: Scope) -> bool:
+    """Whether a monitoring system delivers."""
+    return is_delivery(scope) and scope["path"].startswith(_WEBHOOKS)
+
+
 def turn_of(connection: HTTPConnection) -> Turn:
     """A delivery's turn."""
     turn = connection.scope.get(IN_SCOPE)

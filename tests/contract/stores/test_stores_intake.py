@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from opsagent.domain.heartbeat import Heartbeat
-from opsagent.domain.quarantine import MAX_KEPT, Quarantined
+from opsagent.domain.quarantine import MAX_KEPT, MAX_KEPT_BYTES, Quarantined
 from opsagent.errors import NotFound
 from opsagent.ports.stores import Stores
 
@@ -56,6 +56,15 @@ async def test_the_oldest_of_a_tenant_go_and_no_others(stores: Stores) -> None:
     kept = await stores.quarantine.list("acme", limit=MAX_KEPT * 2)
     assert [one.id for one in kept] == [f"q{number:03}" for number in range(MAX_KEPT + 2, 2, -1)]
     assert len(await stores.quarantine.list("other")) == 1
+
+
+async def test_large_ones_leave_room_for_fewer_and_the_newest_stays(stores: Stores) -> None:
+    half = MAX_KEPT_BYTES // 2
+    for number in range(3):
+        await stores.quarantine.keep(replace(KEPT, id=f"q{number}", received_at=200.0 + number, body=b"x" * half))
+    assert [one.id for one in await stores.quarantine.list("acme")] == ["q2", "q1"]
+    await stores.quarantine.keep(replace(KEPT, id="q3", received_at=300.0, body=b"x" * (MAX_KEPT_BYTES + 1)))
+    assert [one.id for one in await stores.quarantine.list("acme")] == ["q3"]
 
 
 async def test_forgetting_is_recorded(stores: Stores) -> None:

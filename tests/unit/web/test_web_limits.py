@@ -29,7 +29,7 @@ WAYS_IN = sorted(
 
 async def test_a_declared_large_body_is_refused_unread_on_every_way_in(web):
     client = web.client("")
-    declared = {"Content-Type": "application/json", "Content-Length": str(10 * 1024 * 1024)}
+    declared = {"Content-Type": "application/json", "Content-Length": str(17 * 1024 * 1024)}
     for method, path in WAYS_IN:
         answer = await client.request(method, path, content=b"x", headers=declared)
         assert (path, answer.status_code, answer.json()["code"]) == (path, 413, "too-large")
@@ -45,7 +45,8 @@ async def test_the_rate_is_limited_on_every_way_in(make_web):
 
 
 @pytest.mark.parametrize("path", [PATH, "/api/v1/tickets/webhook/alertmanager", "/api/v1/runbooks"])
-async def test_a_chunked_large_body_is_refused_while_it_comes(web, path):
+async def test_a_chunked_large_body_is_refused_while_it_comes(make_web, path):
+    web = await make_web(delivery_limit_bytes=1024 * 1024)
     sent = 0
 
     async def chunks():
@@ -95,6 +96,16 @@ async def test_a_limit_of_its_own(make_web):
     web = await make_web(body_limit_bytes=100)
     assert (await web.client().post(PATH, json={"taskDescription": "x" * 50})).status_code == 202
     assert (await web.client().post(PATH, json={"taskDescription": "x" * 100})).status_code == 413
+
+
+async def test_what_monitoring_delivers_has_a_limit_of_its_own_and_is_missed_in_the_log(make_web, caplog):
+    web = await make_web(body_limit_bytes=100, delivery_limit_bytes=5000)
+    alert = {"status": "firing", "labels": {"alertname": "ShopDown", "text": "x" * 1000}}
+    hook = "/api/v1/tickets/webhook/alertmanager"
+    assert (await web.client().post(hook, json={"alerts": [alert]})).status_code == 202
+    assert (await web.client().post(hook, json={"alerts": [alert] * 5})).status_code == 413
+    assert "a delivery to '/api/v1/tickets/webhook/alertmanager' is larger than 5000 bytes" in caplog.text
+    assert (await web.client().post("/api/v1/trigger/slack", content=b"x" * 101)).status_code == 413
 
 
 async def test_one_key_cannot_use_up_anothers_rate(make_web):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from opsagent.domain.quarantine import BODY_CAP_BYTES
+from opsagent.domain.quarantine import Quarantined
 from opsagent.loop.intake import without_secrets
 
 HOOK = "/api/v1/tickets/webhook/alertmanager"
@@ -45,18 +46,38 @@ async def test_what_cannot_be_read_is_kept_and_said(web, raw: bytes, pointer: st
     assert "opsa_" not in str(detail)
 
 
-async def test_the_same_again_is_counted_and_a_large_one_is_cut(web):
+async def test_the_same_again_is_counted_and_a_large_one_is_kept_whole(web):
     client = web.client("intake")
     for _ in range(3):
         await client.post(HOOK, content=b"{")
-    large = b'{"alerts": "' + b"x" * BODY_CAP_BYTES + b'"}'
-    assert (await client.post(HOOK, content=large)).status_code == 422
+    large = json.dumps(delivery() | {"padding": "x" * 1_000_000}).encode()
+    assert (await client.post("/api/v1/tickets/webhook/newsource", content=large)).status_code == 404
     found = {one["sizeBytes"]: one for one in await kept(web)}
     assert found[1]["times"] == 3
-    cut = found[len(large)]
-    detail = (await web.client("operator").get(f"{KEPT}/{cut['deliveryId']}")).json()
-    assert (detail["cut"], len(detail["body"])) == (True, BODY_CAP_BYTES)
-    assert (await web.client("operator").post(f"{KEPT}/{cut['deliveryId']}/replay")).status_code == 409
+    address = f"{KEPT}/{found[len(large)]['deliveryId']}"
+    detail = (await web.client("operator").get(address)).json()
+    assert (detail["cut"], detail["body"]) == (False, large.decode())
+    web.app.state.deps = replace(web.deps, sources={"newsource": web.deps.sources["alertmanager"]})
+    assert (await web.client("operator").post(f"{address}/replay")).status_code == 200
+
+
+async def test_what_was_not_kept_whole_is_not_read_again(web):
+    cut = Quarantined(
+        id="ab", tenant="default", source="alertmanager", received_at=web.deps.clock.now(), body=b"{", size=2, why="x"
+    )
+    await web.agent.stores.quarantine.keep(cut)
+    assert (await web.client("operator").post(f"{KEPT}/ab/replay")).status_code == 409
+
+
+async def test_thousands_of_alerts_at_once_are_all_taken(web):
+    alerts = [
+        {"status": "firing", "labels": {"alertname": "HostDown", "instance": f"web-{number}"}} for number in range(1200)
+    ]
+    answer = await web.client("intake").post(HOOK, json={"alerts": [*alerts, alerts[0]]})
+    assert (answer.status_code, answer.json()["received"]) == (202, 1201)
+    tickets = answer.json()["tickets"]
+    assert len({one["ticketId"] for one in tickets}) == 1200
+    assert (tickets[-1]["ticketId"], tickets[-1]["created"]) == (tickets[0]["ticketId"], False)
 
 
 async def test_a_source_nobody_knows_is_kept_until_somebody_does(web):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from opsagent.adapters.generic.mapping import SourceMapping
+from opsagent.adapters.intake.document import MAX_ALERTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,4 +14,4 @@ class GenericConfig:
 
     mapping: SourceMapping
     secret: str = field(default="", repr=False)
-    max_alerts: int = 5000
+    max_alerts: int = MAX_ALERTS

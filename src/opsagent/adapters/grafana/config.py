@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from opsagent.adapters.intake.document import MAX_ALERTS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrafanaConfig:
@@ -13,5 +15,5 @@ class GrafanaConfig:
     """
 
     secret: str = field(default="", repr=False)
-    max_alerts: int = 5000
+    max_alerts: int = MAX_ALERTS
     max_age_s: float = 300.0

@@ -12,6 +12,7 @@ import orjson
 from opsagent.errors import InputError, TooLarge
 
 MAX_BODY_BYTES = 16 * 1024**2
+MAX_ALERTS = 50_000  # in one delivery: with 300 bytes each, and real ones are longer, the largest body holds no more
 NEVER_FROM = 9000  # a year: past it people and programs mean "never" (.NET writes 9999), and zones overflow
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC3339 = re.compile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,11 +15,12 @@ from opsagent.adapters.stores.engine import Engine
 from opsagent.adapters.stores.intake_tables import quarantine
 from opsagent.adapters.stores.upsert import upsert
 from opsagent.domain.event import AuditEntry
-from opsagent.domain.quarantine import MAX_KEPT, Quarantined
+from opsagent.domain.quarantine import MAX_KEPT, MAX_KEPT_BYTES, Quarantined
 from opsagent.errors import NotFound
 from opsagent.ports.clock import Clock
 
-LISTED_BYTES = 512  # of each body in a list: 200 whole ones may be 50 MiB
+_log = logging.getLogger(__name__)
+LISTED_BYTES = 512  # of each body in a list
 
 
 class SqlQuarantine:
@@ -30,29 +32,24 @@ class SqlQuarantine:
         self._chain = chain
 
     async def keep(self, delivery: Quarantined) -> Quarantined:
-        """Store it, or count it up; beyond MAX_KEPT the oldest of the tenant go."""
+        """Store it, or count it up. Beyond MAX_KEPT and MAX_KEPT_BYTES the oldest of the tenant go: logged."""
 
-        def work(connection: Connection) -> Quarantined:
+        def work(connection: Connection) -> tuple[Quarantined, Sequence[str]]:
             known = connection.execute(
                 select(quarantine.c.times).where(quarantine.c.tenant == delivery.tenant, quarantine.c.id == delivery.id)
             ).scalar()
             row = _row(delivery) | {"times": (known or 0) + 1}
             upsert(connection, quarantine, [row])
-            past = (
-                select(quarantine.c.id)
-                .where(quarantine.c.tenant == delivery.tenant)
-                .order_by(quarantine.c.received_at.desc(), quarantine.c.id)
-                .offset(MAX_KEPT)
-                .limit(MAX_KEPT)
+            gone = _beyond(connection, delivery.tenant)
+            connection.execute(
+                delete(quarantine).where(quarantine.c.tenant == delivery.tenant, quarantine.c.id.in_(gone))
             )
-            gone = builtins.list(connection.execute(past).scalars())
-            if gone:
-                connection.execute(
-                    delete(quarantine).where(quarantine.c.tenant == delivery.tenant, quarantine.c.id.in_(gone))
-                )
-            return _load(row)
+            return _load(row), gone
 
-        return await self._engine.write("quarantine.keep", work)
+        kept, gone = await self._engine.write("quarantine.keep", work)
+        if gone:
+            _log.warning("The quarantine is full; its oldest deliveries were removed: %s", ", ".join(gone))
+        return kept
 
     async def get(self, tenant: str, delivery_id: str) -> Quarantined:
         """One delivery. NotFound."""
@@ -102,6 +99,18 @@ class SqlQuarantine:
             self._chain.append(connection, [entry])
 
         await self._engine.write("quarantine.remove", work)
+
+
+def _beyond(connection: Connection, tenant: str) -> Sequence[str]:
+    """Those that find no room beside the newer ones."""
+    newest = (quarantine.c.received_at.desc(), quarantine.c.id)
+    query = select(quarantine.c.id, func.length(quarantine.c.raw)).where(quarantine.c.tenant == tenant)
+    gone, held = [], 0
+    for place, (name, size) in enumerate(connection.execute(query.order_by(*newest))):
+        held += size
+        if place and (place >= MAX_KEPT or held > MAX_KEPT_BYTES):
+            gone.append(name)
+    return gone
 
 
 def _absent(delivery_id: str) -> NotFound:
