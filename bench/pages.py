@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import psutil
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import BrowserContext, async_playwright
 
 from opsagent.bootstrap import App, build
 from opsagent.cli.admin_key import ensure_admin_key
@@ -24,7 +24,9 @@ from opsagent.web.server import Server
 
 STORED = int(os.environ.get("BENCH_RUNS", "100000"))
 EVENTS = 5000
-OPEN = 20
+OPEN = 50
+LIVE = 20
+LIVE_S = 20.0
 LOOKS = 5
 AIM_S = 2.0
 
@@ -43,7 +45,10 @@ async def measured() -> None:
                     browser = await playwright.chromium.launch(
                         executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
                     )
-                    await _visited(browser, address, key_file.read_text().strip(), long)
+                    context = await browser.new_context()
+                    await context.request.post(f"{address}/api/v1/session", data={"key": key_file.read_text().strip()})
+                    await _visited(context, address, long)
+                    await _crowded(app, context, address)
                     await browser.close()
                 server.should_exit = True
                 await serving
@@ -76,9 +81,7 @@ def _trigger(number: int) -> Trigger:
     return Trigger(tenant="default", source=Source.API, text=f"check disk {number}", requested_by="bench")
 
 
-async def _visited(browser: Browser, address: str, key: str, long: str) -> None:
-    context = await browser.new_context()
-    await context.request.post(f"{address}/api/v1/session", data={"key": key})
+async def _visited(context: BrowserContext, address: str, long: str) -> None:
     pages = {
         "home": ("/", "text=Lately"),
         "approvals": ("/approvals", "text=Nothing waits for you"),
@@ -99,17 +102,56 @@ async def _visited(browser: Browser, address: str, key: str, long: str) -> None:
             took.append(time.perf_counter() - begun)
             await page.close()
         print(f"{name:24} p50 {statistics.median(took):.2f} s, worst {max(took):.2f} s (aim {AIM_S:g})")
+
+
+async def _crowded(app: App, context: BrowserContext, address: str) -> None:
+    """So many pages open at once, first idle, then while runs that they show go on."""
     process = psutil.Process()
     before = process.memory_info().rss
-    for _ in range(OPEN):
-        page = await context.new_page()
+    pages = [await context.new_page() for _ in range(OPEN)]
+    for page in pages:
         await page.goto(f"{address}/runs")
         await page.wait_for_selector(".rows li >> nth=49")
     held = (process.memory_info().rss - before) / OPEN / 1e6
-    busy = process.cpu_percent()
+    process.cpu_percent()
     await asyncio.sleep(10)
+    rest = process.cpu_percent()
+    print(f"{OPEN} open lists of runs: {held:.1f} MB of the server each, {rest:.0f} % of a core at rest")
+    live = [await app.agent.submit(_trigger(STORED + 1 + number)) for number in range(LIVE)]
+    stop = asyncio.Event()
+    writing = [asyncio.create_task(_lively(app, run.id, stop)) for run in live]
+    process.cpu_percent()
+    took = []
+    end = time.perf_counter() + LIVE_S
+    while time.perf_counter() < end:
+        run = await app.agent.submit(_trigger(time.perf_counter_ns()))
+        begun = time.perf_counter()
+        await asyncio.gather(*(page.wait_for_selector(f'a[href="/runs/{run.id}"]') for page in pages[:5]))
+        took.append(time.perf_counter() - begun)
+        await asyncio.sleep(1)
+    stop.set()
+    await asyncio.gather(*writing)
     busy = process.cpu_percent()
-    print(f"{OPEN} open lists of runs: {held:.1f} MB of the server each, {busy:.0f} % of a core while nothing happens")
+    print(
+        f"{LIVE} live runs, each with two lines a second: {busy:.0f} % of a core (browser apart); a new"
+        f" run is on five of the {OPEN} pages after p50 {statistics.median(took):.2f} s, worst {max(took):.2f} s"
+    )
+
+
+async def _lively(app: App, run_id: str, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        line = RunEvent(
+            run_id=run_id,
+            tenant="default",
+            type=EventType.TOOL_RESULT,
+            node="tools",
+            content="one more line",
+            created_at=app.clock.now(),
+        )
+        for stored in await app.stores.journal.append([line]):
+            app.agent.live.publish(stored)
+        app.agent.live.changed("default", run_id)
+        await asyncio.sleep(0.5)
 
 
 def main() -> None:
