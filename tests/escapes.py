@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local_shell import NOBODY, Bench, eventually, running, sleepers, unique_seconds
+from local_shell import Bench, eventually, running, sleepers, unique_seconds
 from opsagent.adapters.executors.local import Backend, Limits, LocalExecutor
 from opsagent.domain.manifest import Proof
 from opsagent.domain.outcome import Outcome
@@ -40,6 +40,9 @@ BOXED = frozenset({"bwrap+seccomp", "bwrap"})
 FILTERED = frozenset({"bwrap+seccomp"})
 OTHER_USER = BOXED | {"rlimits"}
 COLUMNS = ("bwrap+seccomp", "bwrap", "rlimits", "rlimits, not root")
+# Nobody else's, in this worker alone: the kernel counts a user's processes on the whole machine, and a fork bomb of
+# one test would keep another from forking at all.
+OURS = 60_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
 @dataclass(kw_only=True)
@@ -373,11 +376,13 @@ def world(bench: Bench, *, filtered: bool) -> Iterator[World]:
         for one in made.values():
             one.setblocking(False)
         server = up.enter_context(_server())
-        user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+        root = os.geteuid() == 0
+        user = {"user": OURS, "group": OURS, "extra_groups": []} if root else {}
         neighbour = subprocess.Popen(["sleep", "600"], **user)
         up.callback(neighbour.wait)
         up.callback(neighbour.kill)
-        executor = bench.server(limits=LIMITS, hidden=(folder / "data",), filtered=filtered)
+        uid = {"command_uid": OURS} if root else {}
+        executor = bench.server(limits=LIMITS, hidden=(folder / "data",), filtered=filtered, **uid)
         yield World(bench=bench, executor=executor, server=server, neighbour=neighbour, **made)
 
 

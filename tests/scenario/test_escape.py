@@ -15,8 +15,8 @@ import pytest
 import escapes
 import local_shell
 import opsagent
-from escapes import ATTACKS, Attack, column, try_out, world
-from local_shell import NOBODY, Bench, open_folder
+from escapes import ATTACKS, OURS, Attack, column, try_out, world
+from local_shell import Bench, open_folder
 from opsagent.adapters.executors.local import Backend
 
 ROOT = os.geteuid() == 0
@@ -51,9 +51,9 @@ async def test_the_same_from_a_server_that_is_not_root(backend: Backend) -> None
         for module in (local_shell, escapes, pyseccomp):
             shutil.copy(str(module.__file__), source)
         home.mkdir()
-        os.chown(home, NOBODY, NOBODY)
+        os.chown(home, OURS, OURS)
         call = [PYTHON, str(source / "escapes.py"), str(home), str(backend)]
-        user = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+        user = {"user": OURS, "group": OURS, "extra_groups": []}
         done = await asyncio.to_thread(
             subprocess.run, call, capture_output=True, text=True, timeout=300, cwd="/", **user
         )

@@ -69,7 +69,8 @@ async def test_earlier_answers_to_the_same_step_are_shown(make_house) -> None:
     await house.approve(first)
     house.world.healthy.unlink()
     await house.drive(await house.ask())
-    (earlier,) = await house.app.agent.alike(await pending(house))
+    (asked,) = (await house.app.agent.waiting(PERSON.tenant)).questions
+    (earlier,) = asked.alike
     assert (earlier.run_id, earlier.decided_by, earlier.notes) == (first.id, PERSON.id, "seen")
 
 

@@ -209,7 +209,7 @@ async def test_cancelling_ends_all_of_it(place: Place) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert not sleepers(seconds)
+        await eventually(lambda: not sleepers(seconds))
         trace = await place.executor().trace(order)
         if order.manifest.proof is Proof.EFFECT:
             assert trace.traced is Traced.FINISHED
@@ -227,10 +227,10 @@ async def test_what_cleared_its_environment_and_heeds_no_asking_is_ended_too(pla
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not sleepers(seconds)
+    await eventually(lambda: not sleepers(seconds))
     late = await place.executor().run(place.change(hides, timeout_s=0.4))
     assert (late.timed_out, late.known) == (True, True)
-    assert not sleepers(seconds)
+    await eventually(lambda: not sleepers(seconds))
 
 
 async def test_a_host_that_is_away_for_a_while_is_asked_again_and_knows(place: Place) -> None:
@@ -298,7 +298,7 @@ async def test_time_runs_out_on_the_host(place: Place) -> None:
     ):
         outcome = await place.executor().run(order)
         assert (outcome.timed_out, outcome.exit_code, outcome.stdout) == (True, None, "begun\n"), order
-        assert not sleepers(seconds)
+        await eventually(lambda: not sleepers(seconds))
 
 
 async def test_a_launcher_that_was_killed_leaves_it_unknown_and_nothing_running(place: Place) -> None:
@@ -309,7 +309,7 @@ async def test_a_launcher_that_was_killed_leaves_it_unknown_and_nothing_running(
     os.kill(place.launcher(order), signal.SIGKILL)
     outcome = await task
     assert (outcome.known, outcome.exit_code, outcome.stdout) == (False, None, "begun\n")
-    assert not sleepers(seconds)
+    await eventually(lambda: not sleepers(seconds))
     assert (await place.executor().trace(order)).traced is Traced.UNKNOWN
 
 
@@ -327,7 +327,7 @@ async def test_a_frozen_launcher_is_ended_before_anything_is_said(place: Place) 
     trace = await place.executor().trace(order)
     # the kernel thaws what is frozen when its session's leader goes, so it may have come to write its own end
     assert trace.traced is Traced.UNKNOWN or (trace.outcome is not None and trace.outcome.cancelled)
-    assert not sleepers(seconds)
+    await eventually(lambda: not sleepers(seconds))
     await eventually(lambda: state_of(launcher) in ("", "Z"))
 
 
