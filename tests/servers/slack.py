@@ -57,7 +57,7 @@ class FakeSlack:
     """What it holds, and the moves its people make."""
 
     url: str = ""
-    channels: dict[str, list[Json]] = field(default_factory=lambda: {"C0001": []})
+    channels: dict[str, list[Json]] = field(default_factory=lambda: {"C0001": [], "C0002": []})
     unread: set[str] = field(default_factory=set)  # channels whose history the app may not read
     replies: dict[str, ReplyUrl] = field(default_factory=dict)
     ephemeral: list[Json] = field(default_factory=list)

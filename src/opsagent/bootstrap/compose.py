@@ -264,7 +264,8 @@ class _World:
 
     @property
     def remind(self) -> Remind:
-        return Remind(public_url=self.settings.server.public_url)
+        able = frozenset(name for name, one in self.channels.items() if one.changes)
+        return Remind(public_url=self.settings.server.public_url, changeable=able)
 
     def broker(self, stores: Stores) -> Broker:
         keepers = configs.keepers(self.settings, self.clock)

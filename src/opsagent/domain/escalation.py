@@ -147,7 +147,12 @@ class Escalation:
     @property
     def telling(self) -> str:
         """The name of the telling that comes next: everything it makes has its key from this."""
-        return f"escalation {self.id} {self.step} {self.told}"
+        return f"{self.tellings}{self.step} {self.told}"
+
+    @property
+    def tellings(self) -> str:
+        """What the name of each of its tellings begins with."""
+        return f"escalation {self.id} "
 
     def tell(self, policy: EscalationPolicy, now: float) -> Escalation:
         """The next telling was done; the chain goes on, or everybody was told. IllegalMove once it has ended."""

@@ -35,7 +35,9 @@ class Escalations:
                 f"{principal.id} is a service and looks at nothing, so others go on being told.",
                 fix="A person says so: with their own key, in Slack, or by opsagent escalations acknowledge.",
             )
-        done = await self.stores.escalations.acknowledge(principal.tenant, escalation_id, principal.id)
+        done = await self.stores.escalations.acknowledge(
+            principal.tenant, escalation_id, principal.id, following=self.remind.in_their_place
+        )
         if done.run_id:
             self.changed(principal.tenant, done.run_id)
         return done

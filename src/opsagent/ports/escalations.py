@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,14 @@ class Waiting:
 
     case: Case
     number: int
+
+
+Following = Callable[[Escalation, Case, Sequence[Notice]], Sequence[Notice]]
+
+
+def no_notices(escalation: Escalation, case: Case, told: Sequence[Notice]) -> Sequence[Notice]:  # noqa: ARG001
+    """What was told stays as it is."""
+    return ()
 
 
 class EscalationStore(Protocol):
@@ -55,10 +63,13 @@ class EscalationStore(Protocol):
         """
         ...
 
-    async def acknowledge(self, tenant: str, escalation_id: str, by: str) -> Escalation:
+    async def acknowledge(
+        self, tenant: str, escalation_id: str, by: str, *, following: Following = no_notices
+    ) -> Escalation:
         """A person is looking (`Escalation.acknowledge`), with an audit entry and a line of the run's timeline.
 
-        NotFound, IllegalMove.
+        `following` makes, in the same transaction, what is shown from then on in place of the notices it is given: all
+        those of this escalation. NotFound, IllegalMove.
         """
         ...
 

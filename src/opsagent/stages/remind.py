@@ -10,7 +10,7 @@ from opsagent.domain.escalation import Case, Escalation
 from opsagent.domain.escalation_policy import Addressee, EscalationPolicy, Occasion
 from opsagent.domain.event import EventType, RunEvent
 from opsagent.domain.message import Message, of_reminder
-from opsagent.domain.notice import Lane, Notice
+from opsagent.domain.notice import Lane, Notice, latest
 
 _FACTS = {
     Occasion.APPROVAL_UNANSWERED: "Nobody has answered for {}.",
@@ -21,15 +21,25 @@ _FACTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remind:
-    """`public_url` is where people reach this server; empty where nobody said."""
+    """`public_url` is where people reach this server; empty where nobody said.
+
+    `changeable` are the names of channels that can change what they have shown.
+    """
 
     public_url: str = ""
+    changeable: frozenset[str] = frozenset()
 
     def notices(self, escalation: Escalation, policy: EscalationPolicy, case: Case, now: float) -> tuple[Notice, ...]:
         """One for each address of the telling that comes next: the same telling has the same ids."""
         message = self.message(escalation, case, now, step=f" Step {escalation.step + 1} of {len(policy.steps)}.")
         told = dict.fromkeys((one.channel, one.address) for one in policy.steps[escalation.step].tell)
         return tuple(_notice(escalation, message, channel, address) for channel, address in told)
+
+    def in_their_place(self, done: Escalation, case: Case, told: Sequence[Notice]) -> Sequence[Notice]:
+        """Somebody is looking: each reminder that can be changed says who, and loses its button."""
+        now = case.since if done.acknowledged_at is None else done.acknowledged_at
+        body = self.message(done, case, now).to_json()
+        return [one.changed(body, now) for one in latest(told) if one.channel in self.changeable]
 
     def lines(self, escalation: Escalation, policy: EscalationPolicy, case: Case, now: float) -> tuple[RunEvent, ...]:
         """What the timeline of its run says about it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from manual_clock import ManualClock
 from opsagent.domain.escalation import FORGET_S, FRESH_S, Case, Conclusion, Escalation, begin
 from opsagent.domain.escalation_policy import Addressee, EscalationPolicy, EscalationStep, Occasion
+from opsagent.domain.notice import Notice
 from opsagent.domain.run import Run, RunResult, RunStatus
 from opsagent.domain.ticket import Ticket, TicketStatus
 from opsagent.errors import IllegalMove, InputError, NotFound
@@ -136,6 +138,28 @@ async def test_nobody_is_told_of_what_was_answered_meanwhile(stores: Stores, clo
     assert (stored, case.over(clock.now())) == (made, Conclusion.ANSWERED)
     assert await stores.escalations.move(made, made.end(Conclusion.ANSWERED, clock.now()))
     assert await stores.escalations.open(10) == []
+
+
+async def test_whoever_looks_is_shown_in_place_of_what_was_told(
+    stores: Stores, clock: ManualClock, nouns: Nouns
+) -> None:
+    run = await asked(stores, nouns)
+    made = await begun(stores, clock, Occasion.APPROVAL_UNANSWERED)
+    told = [replace(nouns.notice(), id=f"{made.telling}:slack:{where}", run_id=run.id) for where in ("a", "b")]
+    others = replace(nouns.notice(), id=f"escalation {made.id}0 0 0:slack:a", run_id=run.id)
+    await stores.notices.add([others])
+    assert await stores.escalations.move(made, made.tell(POLICY, clock.now()), told)
+    seen: list[str] = []
+
+    def in_their_place(done: Escalation, _: Case, notices: Sequence[Notice]) -> Sequence[Notice]:
+        seen.extend(one.id for one in notices)
+        return [one.changed(done.acknowledged_by, clock.now()) for one in notices]
+
+    for _ in range(2):
+        await stores.escalations.acknowledge("acme", made.id, "person:ada", following=in_their_place)
+    assert seen == [one.id for one in told]
+    changed = await stores.notices.get("acme", f"{told[1].id} changed")
+    assert (changed.follows, changed.body) == (told[1].id, "person:ada")
 
 
 async def test_the_first_to_look_is_noted_once(stores: Stores, clock: ManualClock, nouns: Nouns) -> None:

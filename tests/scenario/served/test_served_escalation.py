@@ -20,6 +20,7 @@ FILE = """
 people:
   pager: {channel: webhook, address: "%(pager)s"}
   room: {channel: slack, address: C0001}
+  night: {channel: slack, address: C0002}
 policies:
   - name: answers
     on: approval_unanswered
@@ -27,7 +28,7 @@ policies:
     match: [service=shop]
     steps:
       - {after: 1s, tell: [pager]}
-      - {after: 2s, tell: [room]}
+      - {after: 2s, tell: [room, night]}
       - {after: 1h, tell: [pager], repeat: {times: 2, every: 5m}}
   - name: failures
     on: run_failed
@@ -70,7 +71,12 @@ def ready(served: Served, tmp_path: Path) -> tuple[Shop, Caller]:
 def notices(tmp_path: Path) -> list[str]:
     """The reminders in the outbox, by id."""
     with closing(sqlite3.connect(tmp_path / "data" / "opsagent.db")) as store:
-        return [row[0] for row in store.execute("SELECT id FROM notices WHERE id LIKE 'escalation %' ORDER BY id")]
+        return [
+            row[0]
+            for row in store.execute(
+                "SELECT id FROM notices WHERE id LIKE 'escalation %' AND id NOT LIKE '% changed' ORDER BY id"
+            )
+        ]
 
 
 def audited(tmp_path: Path) -> list[tuple[str, str]]:
@@ -101,7 +107,7 @@ def test_an_unanswered_question_climbs_two_steps_until_somebody_looks(
 
     with start() as served:
         admin = served.admin()
-        until(slack.messages, "the second step, after the crash")
+        until(lambda: slack.messages() and slack.messages("C0002"), "the second step, after the crash")
         (message,) = slack.messages()
         assert "Nobody has reacted" in words(message)
         wishes = [one["action_id"] for one in buttons(message)]
@@ -119,6 +125,9 @@ def test_an_unanswered_question_climbs_two_steps_until_somebody_looks(
         changed = slack.ephemeral[-1]
         assert "Somebody is looking" in words(changed) and "person:olga" in words(changed)
         assert "opsagent.looking" not in [one["action_id"] for one in buttons(changed)]
+        until(lambda: "person:olga" in words(slack.messages("C0002")[0]), "the other room hears who looks")
+        (beside,) = slack.messages("C0002")
+        assert "opsagent.looking" not in [one["action_id"] for one in buttons(beside)]
         ended = only(admin)
         assert (ended["ended"], ended["acknowledgedBy"], ended["nextAt"]) == ("acknowledged", "person:olga", None)
         assert ended["step"] == 3 and ended["acknowledgedAfterSeconds"] > 3
@@ -133,7 +142,7 @@ def test_an_unanswered_question_climbs_two_steps_until_somebody_looks(
         ]
         assert told_on_timeline == [
             "answers, step 1: told pager (webhook).",
-            "answers, step 2: told room (slack).",
+            "answers, step 2: told room (slack), night (slack).",
             "person:olga is looking: nobody else is told (answers). It approves nothing.",
         ]
         assert ("person:olga", run_id) in audited(tmp_path)
@@ -141,7 +150,7 @@ def test_an_unanswered_question_climbs_two_steps_until_somebody_looks(
         assert (
             'opsagent_escalation_acknowledged_seconds_count{on="approval_unanswered",priority="critical"} 1' in numbers
         )
-        assert len(notices(tmp_path)) == 2
+        assert len(notices(tmp_path)) == 3
     assert len({one.headers["idempotency-key"] for one in pager.got}) == 1, "the crash has doubled nothing"
 
 

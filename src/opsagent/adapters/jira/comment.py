@@ -72,7 +72,8 @@ def _ended(message: Message) -> Iterator[adf.Node]:
 
 
 def _reminded(message: Message) -> Iterator[adf.Node]:
-    yield _head("OpsAgent still waits for a person.")
+    looking = "OpsAgent waits, and somebody is looking." if message.acknowledged_by else ""
+    yield _head(looking or "OpsAgent still waits for a person.")
     yield from _text(message.text)
     if message.question is not None:
         yield from _effect(message.question)

@@ -89,7 +89,7 @@ class SlackChannel:
             message, where = message_of(notice.body), address_of(notice.address)
         except ValueError as error:
             return Delivery(delivered=False, permanent=True, error=f"This cannot be sent to Slack: {error}.")
-        if earlier and message.kind is MessageKind.ANSWERED and self._config.bot_token:
+        if earlier and self._config.bot_token:
             changed = await self._change(notice, message, earlier)
             if changed is not None:
                 return changed

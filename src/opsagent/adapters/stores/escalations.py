@@ -13,7 +13,7 @@ from opsagent.adapters.stores.codec import decode, encode
 from opsagent.adapters.stores.engine import Engine
 from opsagent.adapters.stores.escalation_cases import case_of, waiting
 from opsagent.adapters.stores.escalation_tables import escalations
-from opsagent.adapters.stores.notices import put_notices
+from opsagent.adapters.stores.notices import named, put_notices
 from opsagent.adapters.stores.paging import newest_first, page_of
 from opsagent.adapters.stores.timeline import reserve, write_events_if_possible
 from opsagent.adapters.stores.upsert import insert_new
@@ -25,7 +25,7 @@ from opsagent.domain.page import Page
 from opsagent.domain.run import Run
 from opsagent.errors import InputError, NotFound
 from opsagent.ports.clock import Clock
-from opsagent.ports.escalations import Waiting
+from opsagent.ports.escalations import Following, Waiting, no_notices
 
 
 class SqlEscalations:
@@ -84,8 +84,10 @@ class SqlEscalations:
 
         return await self._engine.write("escalations.move", work)
 
-    async def acknowledge(self, tenant: str, escalation_id: str, by: str) -> Escalation:
-        """A person is looking. NotFound, IllegalMove."""
+    async def acknowledge(
+        self, tenant: str, escalation_id: str, by: str, *, following: Following = no_notices
+    ) -> Escalation:
+        """A person is looking, and what people were told says so. NotFound, IllegalMove."""
 
         def work(connection: Connection) -> Escalation:
             now = self._clock.now()
@@ -100,9 +102,10 @@ class SqlEscalations:
                 tenant=tenant, at=now, actor=by, action="escalation.acknowledged", run_id=after.run_id, detail=detail
             )
             self._chain.append(connection, [entry])
-            run = _case(connection, after).run
-            if run is not None:
-                _tell(connection, [_line(after, run, by)], now)
+            case = _case(connection, after)
+            if case.run is not None:
+                _tell(connection, [_line(after, case.run, by)], now)
+            put_notices(connection, following(after, case, named(connection, tenant, after.tellings)))
             return after
 
         return await self._engine.write("escalations.acknowledge", work)

@@ -126,6 +126,17 @@ class SqlNotices:
         return await self._engine.write("notices.resend", work)
 
 
+def named(connection: Connection, tenant: str, beginning: str) -> Sequence[Notice]:
+    """The notices whose ids begin so, oldest first. A key-range read."""
+    past = f"{beginning}\U0010ffff"
+    query = (
+        select(notices.c.body)
+        .where(notices.c.tenant == tenant, notices.c.id >= beginning, notices.c.id < past)
+        .order_by(notices.c.created_at, notices.c.id)
+    )
+    return [decode(Notice, body) for body in connection.execute(query).scalars()]
+
+
 def put_notices(connection: Connection, added: Sequence[Notice]) -> None:
     """Insert the notices that are not there yet."""
     if added:
