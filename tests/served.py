@@ -254,6 +254,23 @@ def serve(folder: Path, **settings: object) -> Iterator[Served]:
     assert "Traceback" not in served.said(), served.said()
 
 
+def tried(folder: Path, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
+    """A start that is expected to fail."""
+    settings = {"sandbox_root": folder.parent / "sandbox"} | settings
+    return subprocess.run(
+        [OPSAGENT, "serve", "--data-dir", folder, *arguments],
+        env=environment(**settings), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=WITHIN_S, cwd=folder.parent,
+    )  # fmt: skip
+
+
+def fix_of(done: subprocess.CompletedProcess[str]) -> str:
+    """The fix it told; without a traceback."""
+    assert "Traceback" not in done.stdout + done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("fix: ")]
+    return line
+
+
 def _is_up(served: Served) -> bool:
     assert served.process.poll() is None, served.said()
     try:

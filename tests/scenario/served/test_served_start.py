@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 import stat
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from served import OPSAGENT, WITHIN_S, Caller, Served, environment, serve
+from served import Caller, Served, fix_of, serve, tried
 from servers.loopback import free_port
-
-
-def tried(folder: Path, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
-    """A start that is expected to fail."""
-    settings = {"sandbox_root": folder.parent / "sandbox"} | settings
-    return subprocess.run(
-        [OPSAGENT, "serve", "--data-dir", folder, *arguments],
-        env=environment(**settings), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=WITHIN_S, cwd=folder.parent,
-    )  # fmt: skip
-
-
-def fix_of(done: subprocess.CompletedProcess[str]) -> str:
-    """The fix it told; without a traceback."""
-    assert "Traceback" not in done.stdout + done.stderr
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("fix: ")]
-    return line
 
 
 def test_a_second_server_on_the_folder_is_refused_and_the_first_goes_on(served: Served, admin: Caller) -> None:
