@@ -58,10 +58,7 @@ def _rule(section: Section) -> GroupRule:
         match = tuple(read_matcher(one) for one in ([given] if isinstance(given, str) else section.texts("match")))
     except InputError as error:
         raise section.refuse(f"{error.message} {error.fix}", key="match") from error
-    within = _length(section, "within", 300.0)
-    if within <= 0:
-        raise section.refuse("`within` must be longer than nothing", key="within")
-    return GroupRule(name=name, same=same, match=match, within_s=within, lead=section.texts("lead"))
+    return GroupRule(name=name, same=same, match=match, within_s=_within(section, 300.0), lead=section.texts("lead"))
 
 
 def _storm(section: Section) -> Storm | None:
@@ -72,7 +69,7 @@ def _storm(section: Section) -> Storm | None:
     alerts = given.number("alerts")
     if alerts < 1:
         raise given.refuse("`alerts` must be a whole number from 1 on", key="alerts")
-    return Storm(alerts=alerts, within_s=_length(given, "within", 60.0))
+    return Storm(alerts=alerts, within_s=_within(given, 60.0))
 
 
 def _damping(section: Section) -> Damping:
@@ -86,9 +83,17 @@ def _damping(section: Section) -> Damping:
     return Damping(
         reopen_s=reopen,
         flaps=given.number("changes"),
-        flapping_s=_length(given, "within", 900.0),
+        flapping_s=_within(given, 900.0),
         calm_s=_length(given, "calm", 600.0),
     )
+
+
+def _within(section: Section, default: float) -> float:
+    """Seconds, more than none: a storm or a flapping counted over no time at all would never be seen."""
+    within = _length(section, "within", default)
+    if within <= 0:
+        raise section.refuse("`within` must be longer than nothing", key="within")
+    return within
 
 
 def _length(section: Section, key: str, default: float) -> float:

@@ -96,6 +96,8 @@ def test_values_do_not_run_into_each_other(tmp_path: Path) -> None:
         ("rules:\n  - name: shop\n    same: [service]\n    match: ['a=~\"(a+)+\"']", 4, "for ever"),
         ("rules:\n  - {name: a, same: [x]}\n  - {name: a, same: [y]}", 1, "used twice"),
         ("storm: {alerts: 0}", 1, "from 1 on"),
+        ("storm:\n  alerts: 20\n  within: 0s", 3, "longer than nothing"),
+        ("flapping:\n  changes: 4\n  within: 0s", 3, "longer than nothing"),
         ("reopen_within: 10s", 1, "at least 1m"),
         ("flapping: {changes: often}", 1, "whole number"),
         ("- a", 1, "correlation file is a mapping"),
