@@ -46,7 +46,6 @@ def chat(
     as_json: AsJson = False,
 ) -> None:
     """Talk to it. Questions are answered; a task becomes a run shown live. Decide with `opsagent approve`, not here."""
-
     place = Place(data_dir=data_dir, tenant=tenant, as_json=as_json)
     if gradio:
         open_chat_page(place)

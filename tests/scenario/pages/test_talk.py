@@ -74,7 +74,7 @@ def test_words_decide_nothing_and_a_question_is_shown_with_its_digest(visit: Vis
 def test_a_text_with_a_picture_and_markup_is_shown_as_text(visit: Visit) -> None:
     page = enter(visit("viewer"))
     say(page, '![x](https://elsewhere.invalid/x.png) <img src="https://elsewhere.invalid/y.png"> <b>bold</b>')
-    expect(page.get_by_text('<b>bold</b>').first).to_be_visible()
+    expect(page.get_by_text("<b>bold</b>").first).to_be_visible()
 
 
 def test_another_persons_conversation_and_tab_stay_theirs(visit: Visit, served: Served) -> None:

@@ -118,7 +118,7 @@ class Talk:
         return self._front
 
 
-async def _inside(request: Request) -> RedirectResponse:
+async def _inside(_: Request) -> RedirectResponse:
     return RedirectResponse(f"{PATH}/", 307)
 
 

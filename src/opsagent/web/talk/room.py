@@ -46,7 +46,7 @@ def page(path: str, public_url: str) -> FastAPI:
     """An app with the page at `path`; `public_url` is where people reach this server, if that is known."""
     system = ["system-ui", "sans-serif"]
     front = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    return gr.mount_gradio_app(
+    gr.mount_gradio_app(
         front,
         _room(),
         path,
@@ -61,9 +61,11 @@ def page(path: str, public_url: str) -> FastAPI:
         mcp_server=False,
         pwa=False,
     )
+    return front
 
 
 def _room() -> gr.Blocks:
+    room: gr.Blocks
     with gr.Blocks(title="OpsAgent: chat", analytics_enabled=False) as room:
         gr.HTML(f'<h1>Chat</h1><p>{_HELP} <a href="/approvals">Approvals</a> <a href="/">Home</a></p>')
         which = gr.Dropdown([("New conversation", NEW)], value=NEW, label="Conversation")
