@@ -73,7 +73,7 @@ class FileAnswer(Answer):
 
 
 class ChangeAnswer(Answer):
-    """Files in a model's words: `git_pr` proposes them to the people of a repository, `generate_tf` checks Terraform."""
+    """Files in a model's words: `git_pr` proposes them to a repository's people, `generate_tf` checks Terraform."""
 
     tool: Literal["git_pr", "generate_tf"]
     api: Literal["github", "gitlab"] = "github"
@@ -117,7 +117,10 @@ class ChangeAnswer(Answer):
 
 
 class StepAnswer(Answer):
-    """One command, or one change of files, in a model's words. Expectations are plain texts: a pattern could be made to take for ever."""
+    """One command, or one change of files, in a model's words.
+
+    Expectations are plain texts: a pattern could be made to take for ever.
+    """
 
     name: Words = ""
     connection: Name = ""
