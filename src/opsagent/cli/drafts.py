@@ -128,7 +128,7 @@ def delete_draft(
     tenant: TenantName = DEFAULT_TENANT,
     as_json: AsJson = False,
 ) -> None:
-    """Delete a draft for good, whatever became of it; a runbook that came of it stays, and the record says who did it."""
+    """Delete a draft for good, whatever became of it; a runbook that came of it stays. The record says who did it."""
 
     async def work(door: Door) -> Exit | None:
         run_id = await full_draft_id(door, run)

@@ -41,3 +41,8 @@ def test_a_talk_goes_on_offers_and_starts_nothing_by_words(known: Any) -> None:
 def test_json_takes_one_message(known: Any) -> None:
     said = known("chat", "--json")
     assert (said.code, "--json takes one message" in said.out + said.err) == (2, True)
+
+
+def test_nothing_spent_is_said_in_words(known: Any) -> None:
+    assert known("spending", "--json").json == {"days": []}
+    assert "No model was asked in the last 7 days." in known("spending", "--days", "7").out
