@@ -38,6 +38,7 @@ def with_talk(app: FastAPI) -> FastAPI:
     """The same app, with the chat page below PATH; where Gradio is missing, that address says how to get it."""
     talk = Talk(app)
     app.add_route(PATH, _inside, include_in_schema=False)
+    app.add_route("/favicon.ico", _icon, include_in_schema=False)  # browsers ask before Gradio names another
     app.mount(PATH, talk)
     inner = app.router.lifespan_context
 
@@ -120,6 +121,10 @@ class Talk:
 
 async def _inside(_: Request) -> RedirectResponse:
     return RedirectResponse(f"{PATH}/", 307)
+
+
+async def _icon(_: Request) -> RedirectResponse:
+    return RedirectResponse("/assets/icon.svg", 307)
 
 
 def _tab_of(body: bytes) -> str:

@@ -25,7 +25,7 @@ _HELP = (
     "Approvals."
 )
 # Every change carries the session's token, like those of the other pages: the check is the same for all of them.
-_HEAD = """<link rel="icon" href="/assets/icon.svg"><script>
+_HEAD = """<script>
 (() => {
   const plain = window.fetch.bind(window);
   let token;
