@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import multiprocessing
 from collections.abc import AsyncIterator, Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -153,3 +156,33 @@ async def test_a_server_that_refuses_is_named(status: int, shelf: Shelf) -> None
         with pytest.raises(UnavailableError) as told:
             await at(other.url).held(shelf)
         assert str(status) in told.value.message
+
+
+def _write_without_end(folder: str, shelf: Shelf, told: Connection) -> None:
+    """The child's main: puts vectors until it is killed, and tells of each that was kept."""
+
+    async def write() -> None:
+        store = ChromaVectors(Path(folder))
+        for number in itertools.count():
+            await store.put(shelf, {f"{number}-{part}": hashed(f"{number} {part}") for part in range(50)})
+            told.send(number)
+
+    asyncio.run(write())
+
+
+async def test_what_was_kept_before_a_kill_is_there_and_the_rest_can_be_put_again(tmp_path: Path, shelf: Shelf) -> None:
+    ours, theirs = multiprocessing.get_context("spawn").Pipe(duplex=False)
+    writer = multiprocessing.get_context("spawn").Process(
+        target=_write_without_end, args=(str(tmp_path / "vectors"), shelf, theirs)
+    )
+    writer.start()
+    while (last := await asyncio.to_thread(ours.recv)) < 2:
+        pass
+    writer.kill()
+    writer.join()
+    store = ChromaVectors(tmp_path / "vectors")
+    kept = await store.held(shelf)
+    assert {f"{number}-{part}" for number in range(last + 1) for part in range(50)} <= kept
+    await store.put(shelf, {"after": hashed("disk")})
+    assert [near.key for near in await store.nearest(shelf, hashed("disk"), limit=1)] == ["after"]
+    await store.close()

@@ -242,6 +242,7 @@ class App:
         )
         if pages:
             from opsagent.web.dashboard.mount import with_pages
+            from opsagent.web.talk.mount import with_talk
 
-            return with_pages(made)
+            return with_talk(with_pages(made))
         return made

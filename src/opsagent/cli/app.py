@@ -38,6 +38,7 @@ from opsagent.cli import (
     silences,
     skills,
     slack,
+    spending,
     take,
     tickets,
     triage,
@@ -63,6 +64,7 @@ def build() -> typer.Typer:
     app.callback()(_root)
     for name, function in (("run", run.run), ("runs", runs.runs), ("show", show.show), ("retry", retry.retry)):
         app.command(name, rich_help_panel=WORK, epilog=EPILOG)(function)
+    app.command("spending", rich_help_panel=WORK, epilog=EPILOG)(spending.spending)
     app.command("chat", rich_help_panel=WORK, epilog=EPILOG)(chat.chat)
     app.add_typer(tickets.group(), name="tickets", rich_help_panel=WORK, epilog=EPILOG)
     app.add_typer(triage.group(), name="triage", rich_help_panel=WORK, epilog=EPILOG)

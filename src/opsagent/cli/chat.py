@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from opsagent.cli.answer import ask_line
+from opsagent.cli.chat_page import open_chat_page
 from opsagent.cli.door import Door
 from opsagent.cli.exits import Exit
 from opsagent.cli.follow import follow_to_end
@@ -37,11 +38,17 @@ def chat(
     forget: Annotated[
         str, typer.Option("--forget", metavar="ID", help="Remove this one and leave.", show_default=False)
     ] = "",
+    gradio: Annotated[
+        bool, typer.Option("--gradio", help="Say where the chat page is; serve it where no server runs.")
+    ] = False,
     data_dir: DataDir = None,
     tenant: TenantName = DEFAULT_TENANT,
     as_json: AsJson = False,
 ) -> None:
     """Talk to it. Questions are answered; a task becomes a run shown live. Decide with `opsagent approve`, not here."""
+    place = Place(data_dir=data_dir, tenant=tenant, as_json=as_json)
+    if gradio:
+        open_chat_page(place)
 
     async def work(door: Door) -> Exit | None:
         if past:
@@ -61,7 +68,7 @@ def chat(
             await talk.on()
         return None
 
-    perform(Place(data_dir=data_dir, tenant=tenant, as_json=as_json), work)
+    perform(place, work)
 
 
 async def _list(door: Door, *, as_json: bool) -> None:

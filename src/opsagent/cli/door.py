@@ -178,6 +178,10 @@ class Door(Protocol):
         """How automatic closing does."""
         ...
 
+    async def spending(self, days: int) -> Json:
+        """`{days}`: what was spent on models."""
+        ...
+
     async def skills(self) -> Json:
         """`{skills, unread}`."""
         ...

@@ -40,6 +40,10 @@ class DraftDoor(Protocol):
         """Nobody wants it."""
         ...
 
+    async def delete(self, run_id: str) -> None:
+        """Remove it for good."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteDrafts:
@@ -66,6 +70,10 @@ class RemoteDrafts:
     async def dismiss(self, run_id: str) -> Json:
         """Nobody wants it."""
         return await self.ask("POST", f"{_of(run_id)}/dismiss")
+
+    async def delete(self, run_id: str) -> None:
+        """Remove it for good."""
+        await self.ask("DELETE", _of(run_id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +116,10 @@ class LocalDrafts:
         from opsagent.web.draft_views import draft_json
 
         return dict(draft_json(await self.app.agent.drafts.dismiss(self.principal, run_id)))
+
+    async def delete(self, run_id: str) -> None:
+        """Remove it for good."""
+        await self.app.agent.drafts.delete(self.principal, run_id)
 
 
 def _of(run_id: str) -> str:

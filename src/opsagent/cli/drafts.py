@@ -1,4 +1,4 @@
-"""`opsagent runbooks drafts`, `draft`, `merge`, `dismiss`: the runbooks that runs suggest."""
+"""`opsagent runbooks drafts`, `draft`, `merge`, `dismiss`, `delete-draft`: the runbooks that runs suggest."""
 
 from __future__ import annotations
 
@@ -116,6 +116,24 @@ def dismiss(
     async def work(door: Door) -> Exit | None:
         found = await door.drafts.dismiss(await full_draft_id(door, run))
         say_json(found) if as_json else say(f"The draft of run {found['runId']} is dismissed.")
+        return None
+
+    perform(Place(data_dir=data_dir, tenant=tenant, as_json=as_json), work)
+
+
+def delete_draft(
+    run: RunId,
+    *,
+    data_dir: DataDir = None,
+    tenant: TenantName = DEFAULT_TENANT,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a draft for good, whatever became of it; a runbook that came of it stays. The record says who did it."""
+
+    async def work(door: Door) -> Exit | None:
+        run_id = await full_draft_id(door, run)
+        await door.drafts.delete(run_id)
+        say_json({"runId": run_id, "deleted": True}) if as_json else say(f"The draft of run {run_id} is deleted.")
         return None
 
     perform(Place(data_dir=data_dir, tenant=tenant, as_json=as_json), work)

@@ -238,6 +238,13 @@ class LocalDoor(LocalCatalogue):
         """How automatic closing does."""
         return dict(triage_views.quality_json(await self.app.agent.quality(self.principal.tenant, days=days), days))
 
+    async def spending(self, days: int) -> Json:
+        """What was spent on models."""
+        from opsagent.web.spending import first_day, spending_json
+
+        since = first_day(self.app.clock.now(), days)
+        return dict(spending_json(await self.app.stores.spending.days(self.principal.tenant, since=since)))
+
 
 @asynccontextmanager
 async def local_door(place: Place) -> AsyncIterator[LocalDoor]:

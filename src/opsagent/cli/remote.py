@@ -185,6 +185,10 @@ class RemoteDoor:
         """How automatic closing does."""
         return await self._ask("GET", "/api/v1/triage/quality", query={"days": str(days)})
 
+    async def spending(self, days: int) -> Json:
+        """What was spent on models."""
+        return await self._ask("GET", "/api/v1/spending", query={"days": str(days)})
+
     async def skills(self) -> Json:
         """What is on the shelves."""
         return await self._ask("GET", "/api/v1/skills")

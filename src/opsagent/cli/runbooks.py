@@ -9,7 +9,7 @@ import typer
 
 from opsagent.cli.coverage import coverage
 from opsagent.cli.door import Door
-from opsagent.cli.drafts import dismiss, draft, drafts, merge
+from opsagent.cli.drafts import delete_draft, dismiss, draft, drafts, merge
 from opsagent.cli.dry_run import dry_run
 from opsagent.cli.exits import Exit, complain
 from opsagent.cli.instruct import instruct
@@ -56,6 +56,7 @@ def group() -> typer.Typer:
         (draft, "draft"),
         (merge, "merge"),
         (dismiss, "dismiss"),
+        (delete_draft, "delete-draft"),
     ):
         app.command(name)(function)
     return app

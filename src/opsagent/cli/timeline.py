@@ -99,6 +99,8 @@ def _result(run: Json) -> Iterator[Text]:
 def _triage(run: Json) -> Iterator[Text]:
     from rich.text import Text
 
+    if risk := run.get("modelRisk"):
+        yield Text(f"Risk in the opinion of {one_line(risk['by'])}: {one_line(risk['level'])}", style="dim")
     found = run.get("assessment")
     if not found:
         return

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
@@ -54,20 +54,17 @@ class PullRequest:
     body: str = ""
     check_on: str = ""
 
-    def markdown(self) -> str:
-        """The runbook it is, as text. InputError, in words, for what no API would take."""
+    def steps(self) -> tuple[RunbookStep, ...]:
+        """Its steps, looks first. InputError, in words, for what no API would take."""
         self._check()
         steps = self._github() if self.api == "github" else self._gitlab()
-        return write(
-            Runbook(
-                id=self.id,
-                title=self.title,
-                source="",
-                version="",
-                steps=tuple(sorted(steps, key=lambda step: step.phase is not Phase.DIAGNOSIS)),
-                measures={"*": self._opened()},
-            )
-        )
+        return tuple(sorted(steps, key=lambda step: step.phase is not Phase.DIAGNOSIS))
+
+    def markdown(self) -> str:
+        """The runbook it is, as text. InputError, in words, for what no API would take."""
+        steps = self.steps()
+        measures = {"*": self._opened()}
+        return write(Runbook(id=self.id, title=self.title, source="", version="", steps=steps, measures=measures))
 
     def _check(self) -> None:
         _must(self.api in _REPOSITORY, f"`{self.api}` is no API known here", "Use github or gitlab.")
@@ -81,15 +78,9 @@ class PullRequest:
                 "Use letters, digits, dots, dashes and underscores, and no slash.",
             )
         _must(self.base != self.branch, "The branch is the one it should go into", "Give the change a branch.")
-        _must(bool(self.files), "No file is changed", "Name at least one.")
-        paths = [file.path for file in self.files]
-        _must(len(set(paths)) == len(paths), "A file is named twice", "Name each once.")
-        for text in (self.title, self.body, *(file.content for file in self.files)):
-            hidden = hidden_character(text, allow=_TEXT)
-            _must(not hidden, f"A text has a character that cannot be seen ({hidden and hidden[1]})", "Take it out.")
-        for path in paths:
-            good = _PATH.fullmatch(path) and not {"..", ".", ".git"} & set(PurePosixPath(path).parts)
-            _must(bool(good), f"`{path}` cannot be changed", "Give a path inside the repository, in plain characters.")
+        for text in (self.title, self.body):
+            _must_be_seen(text)
+        _check_files(self.files)
 
     def _github(self) -> Iterator[RunbookStep]:
         """GitHub's Git database and pulls (docs.github.com/en/rest/git, docs.github.com/en/rest/pulls)."""
@@ -194,24 +185,8 @@ class PullRequest:
         )
 
     def _terraform(self, free: When) -> Iterator[RunbookStep]:
-        """Format and validity, in the sandbox and without a network: a missing provider is said, not fetched."""
-        files = [file for file in self.files if file.path.endswith(".tf")]
-        if not files or not self.check_on:
-            return
-        for file in files:
-            held = PLACEHOLDER.search(file.content)
-            _must(not held, f"`{file.path}` has {held and held.group()}, a placeholder", "Write a space between {{.")
-        folders = sorted({str(PurePosixPath(file.path).parent) for file in files})
-        yield RunbookStep(
-            name="terraform",
-            phase=Phase.MITIGATION,
-            line=0,
-            connection=self.check_on,
-            why="Looks at the Terraform in the sandbox. Nothing is planned and nothing applied.",
-            text="\n".join(["set -e", *map(_written, files), *map(_checked, folders)]),
-            when=(free,),
-            timeout_s=60.0,
-        )
+        if self.check_on and any(file.path.endswith(".tf") for file in self.files):
+            yield replace(terraform_step(self.files, self.check_on), when=(free,))
 
     def _look(self, name: str, path: str, **more: Any) -> RunbookStep:
         return self._step(name, Phase.DIAGNOSIS, f"GET {path}", **more)
@@ -223,6 +198,44 @@ class PullRequest:
         return RunbookStep(
             name=name, phase=phase, text=text, line=0, executor="http", connection=self.connection, **more
         )
+
+
+def terraform_step(files: Sequence[ChangedFile], check_on: str) -> RunbookStep:
+    """Writes the Terraform among the files into the sandbox `check_on`: format and validity, without a network.
+
+    A missing provider is said, not fetched. InputError for what cannot be written there.
+    """
+    files = [file for file in files if file.path.endswith(".tf")]
+    _check_files(files)
+    for file in files:
+        held = PLACEHOLDER.search(file.content)
+        _must(not held, f"`{file.path}` has {held and held.group()}, a placeholder", "Write a space between {{.")
+    folders = sorted({str(PurePosixPath(file.path).parent) for file in files})
+    return RunbookStep(
+        name="terraform",
+        phase=Phase.MITIGATION,
+        line=0,
+        connection=check_on,
+        why="Looks at the Terraform in the sandbox. Nothing is planned and nothing applied.",
+        text="\n".join(["set -e", *map(_written, files), *map(_checked, folders)]),
+        timeout_s=60.0,
+    )
+
+
+def _check_files(files: Sequence[ChangedFile]) -> None:
+    _must(bool(files), "No file is changed", "Name at least one.")
+    paths = [file.path for file in files]
+    _must(len(set(paths)) == len(paths), "A file is named twice", "Name each once.")
+    for path in paths:
+        good = _PATH.fullmatch(path) and not {"..", ".", ".git"} & set(PurePosixPath(path).parts)
+        _must(bool(good), f"`{path}` cannot be changed", "Give a path inside the repository, in plain characters.")
+    for file in files:
+        _must_be_seen(file.content)
+
+
+def _must_be_seen(text: str) -> None:
+    hidden = hidden_character(text, allow=_TEXT)
+    _must(not hidden, f"A text has a character that cannot be seen ({hidden and hidden[1]})", "Take it out.")
 
 
 def _written(file: ChangedFile) -> str:
@@ -251,7 +264,9 @@ def _text(text: str) -> str:
 
 
 def _counted(files: Sequence[ChangedFile]) -> str:
-    return files[0].path if len(files) == 1 else f"{len(files)} files"
+    """Which files, and how long each will be."""
+    told = [f"{one.path} ({one.content.count(chr(10)) + 1} lines)" for one in files]
+    return told[0] if len(told) == 1 else f"{len(told)} files: {', '.join(told)}"
 
 
 def _must(holds: bool, otherwise: str, fix: str) -> None:

@@ -141,6 +141,7 @@ class Run:
     changed. `chosen_by` is the model that chose the runbook, where neither a person nor the alert did. `excerpts` are
     what a model asked to read on in. `take_back`: a model wants undone what was done, unless it is measured healthy.
     `only_looks`: nothing but proven reads is executed, and nobody is asked for more.
+    `risk` is low, medium or high in the opinion of the model `risk_by`: shown to people, read by no rule.
     `subtasks` are the goals it was split into, each a run of its own whose `parent` it is.
     """
 
@@ -180,6 +181,8 @@ class Run:
     reply_to: tuple[ReplyTo, ...] = ()
     account_id: str = ""
     selected_skill: str = ""
+    risk: str = ""
+    risk_by: str = ""
     model: str = ""
     retry_of: str = ""
     active_s: float = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from opsagent.domain.run import Usage
@@ -41,9 +42,22 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """What one question may cost at most, put aside before it is asked. `day` is its date in UTC, `2026-11-30`."""
+    """What one question may cost at most, put aside before it is asked. `day` is its date in UTC, `2026-11-30`.
+
+    `model` is who is asked; the day is counted for each of them too.
+    """
 
     tenant: str
     run_id: str
     day: str
     most: Amount
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaySpent:
+    """What a tenant's day has taken, and each model's part of it; what was asked before parts were kept is in none."""
+
+    day: str
+    whole: Amount
+    models: Mapping[str, Amount]

@@ -76,6 +76,10 @@ class Drafts:
         """Nobody wants it. NotFound, IllegalMove."""
         return await self.store.decide(principal.tenant, run_id, DraftStatus.DISMISSED, principal.id)
 
+    async def delete(self, principal: Principal, run_id: str) -> None:
+        """Remove it for good; a runbook that came of it stays. NotFound."""
+        await self.store.delete(principal.tenant, run_id, principal.id)
+
     async def _stored(self, principal: Principal, runbook: Runbook, text: str, draft: Draft) -> Runbook:
         """A merge that was cut short after this is done again, and finds its own runbook."""
         try:

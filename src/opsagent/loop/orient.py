@@ -121,7 +121,11 @@ async def _choose(
         said = f"Mode {mode.value}: {by}{evaluation.reason}"
         chosen = drive.go(node, resolved_mode=mode, reason=evaluation.reason if node is Node.FINAL else "")
         chosen = chosen if evaluation.ok else replace(chosen, outcome=RunStatus.FAILED)
-    word = drive.event(EventType.PLANNING, Node.EVALUATOR, said, usage=usage)
+    if evaluation.risk:
+        said += f"\nRisk in the opinion of {evaluation.by}: {evaluation.risk}. No rule reads it."
+        chosen = replace(chosen, risk=evaluation.risk, risk_by=evaluation.by)
+    about = {"risk": evaluation.risk, "riskBy": evaluation.by} if evaluation.risk else None
+    word = drive.event(EventType.PLANNING, Node.EVALUATOR, said, usage=usage, metadata=about)
     await drive.save(chosen.spent(usage), events=(*events, word), measured=measured)
 
 

@@ -26,3 +26,7 @@ class DraftStore(Protocol):
     async def decide(self, tenant: str, run_id: str, status: DraftStatus, by: str, *, runbook_id: str = "") -> Draft:
         """Merged (into `runbook_id`) or dismissed, with an audit entry. NotFound, IllegalMove when it was decided."""
         ...
+
+    async def delete(self, tenant: str, run_id: str, by: str) -> None:
+        """Remove it, whatever became of it, with an audit entry. NotFound."""
+        ...

@@ -55,8 +55,9 @@ class Evaluation:
     """Which way to go, and why, in words.
 
     `runbook_id` is one of the candidates, or nothing; `parameters` are values for what it declares, each of which must
-    fit. `goals` are the parts of a task with several. `opinion` is one more piece of evidence for triage. `ok` is False
-    where no answer was to be had. `by` is the model that said it; empty for people's runbooks.
+    fit. `goals` are the parts of a task with several. `opinion` is one more piece of evidence for triage. `risk` is
+    low, medium, high or nothing: shown as the model's opinion, and read by no rule. `ok` is False where no answer was
+    to be had. `by` is the model that said it; empty for people's runbooks.
     """
 
     mode: Mode

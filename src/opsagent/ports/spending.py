@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from opsagent.domain.spending import Amount, Booking, Budget
+from opsagent.domain.spending import Amount, Booking, Budget, DaySpent
 
 
 class SpendingStore(Protocol):
@@ -26,4 +27,8 @@ class SpendingStore(Protocol):
 
     async def spent(self, tenant: str, *, run_id: str = "", day: str = "") -> Amount:
         """What a run, or a tenant's day, has taken so far; nothing for what was never booked."""
+        ...
+
+    async def days(self, tenant: str, *, since: str) -> Sequence[DaySpent]:
+        """The days from `since` (`2026-11-30`) on in which something was asked, the newest first."""
         ...

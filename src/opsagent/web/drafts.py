@@ -68,3 +68,10 @@ async def merge(request: Request, principal: Operator, run_id: RunId) -> Respons
 async def dismiss(request: Request, principal: Operator, run_id: RunId) -> Response:
     """It is kept, and listed no more among the open ones."""
     return as_json(draft_json(await deps_of(request).agent.drafts.dismiss(principal, run_id)))
+
+
+@router.delete("/{run_id}", summary="Delete a draft", status_code=204)
+async def delete(request: Request, principal: Operator, run_id: RunId) -> Response:
+    """For good, whatever became of it; a runbook that came of it stays. The record says who did it."""
+    await deps_of(request).agent.drafts.delete(principal, run_id)
+    return Response(status_code=204)

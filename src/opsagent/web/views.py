@@ -95,6 +95,7 @@ def run_json(run: Run) -> wire.RunJson:
         "onlyLooks": run.only_looks,
         "node": run.next_node.value,
         "assessment": assessment_json(run.assessment) if run.assessment else None,
+        "modelRisk": {"level": run.risk, "by": run.risk_by} if run.risk else None,
         "verified": run.verified.value if run.verified else None,
         "hadEffect": run.had_effect,
         "result": result_json(run.result) if run.result else None,

@@ -32,6 +32,13 @@ class AssessmentJson(TypedDict):
     at: str | None
 
 
+class ModelRiskJson(TypedDict):
+    """What a model thinks the task risks: `level` is low, medium or high. An opinion; no rule reads it."""
+
+    level: str
+    by: str
+
+
 class RunJson(TypedDict):
     """A run. Times are ISO 8601 UTC; `ttl` is the epoch second of its deletion, null while it is open."""
 
@@ -62,6 +69,7 @@ class RunJson(TypedDict):
     onlyLooks: bool
     node: str
     assessment: AssessmentJson | None
+    modelRisk: ModelRiskJson | None
     verified: str | None
     hadEffect: bool
     result: ResultJson | None

@@ -67,3 +67,17 @@ async def test_many_at_once_stay_within_it(stores: Stores) -> None:
 
     assert sum(await asyncio.gather(*(one(number) for number in range(12)))) == 5
     assert await stores.spending.spent("acme", day="2026-11-30") == Amount(tokens=500, micros=200)
+
+
+async def test_days_are_told_with_each_models_part_the_newest_first(stores: Stores) -> None:
+    first, second = replace(BOOKING, model="openai:a"), replace(BOOKING, model="openai:b", run_id="r2")
+    await stores.spending.book(first, Budget())
+    await stores.spending.book(second, Budget())
+    await stores.spending.settle(first, Amount(tokens=30, micros=7))
+    await stores.spending.book(replace(first, day="2026-12-01"), Budget())
+    await stores.spending.book(replace(first, tenant="other", day="2026-12-02"), Budget())
+    today, before = await stores.spending.days("acme", since="2026-11-30")
+    assert (today.day, today.whole, today.models) == ("2026-12-01", BOOKING.most, {"openai:a": BOOKING.most})
+    assert (before.day, before.whole) == ("2026-11-30", Amount(tokens=130, micros=47))
+    assert before.models == {"openai:a": Amount(tokens=30, micros=7), "openai:b": BOOKING.most}
+    assert [one.day for one in await stores.spending.days("acme", since="2026-12-01")] == ["2026-12-01"]

@@ -155,3 +155,9 @@ def test_a_closed_pipe_is_no_crash(opsagent: Any) -> None:
         assert "Traceback" not in opsagent.process("keys", "--help", stdout=writing).err
     finally:
         os.close(writing)
+
+
+def test_the_chat_page_of_a_running_server_is_named(served: Served) -> None:
+    pytest.importorskip("gradio")
+    said = served.opsagent("chat", "--gradio", "--json")
+    assert (said.code, said.json["url"]) == (0, f"{served.about['url']}/talk/")

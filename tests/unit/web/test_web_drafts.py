@@ -56,3 +56,14 @@ async def test_what_is_no_runbook_yet_says_why(web):
         assert (refused.status_code, refused.json()["code"]) == (422, "runbook-refused")
     assert (await client.get(f"{AT}/r2")).status_code == 404
     assert (await client.post(f"{AT}/r1/dismiss")).json()["status"] == "dismissed"
+
+
+async def test_a_draft_is_deleted_by_an_operator_and_the_record_says_who_did_it(web, runbook_text):
+    await kept(web, runbook_text)
+    reader, operator = web.client("viewer"), web.client("operator")
+    assert (await reader.delete(f"{AT}/r1")).status_code == 403
+    assert (await operator.delete(f"{AT}/r1")).status_code == 204
+    assert (await reader.get(AT, params={"status": "all"})).json()["drafts"] == []
+    assert (await operator.delete(f"{AT}/r1")).status_code == 404
+    (entry,) = [one for one in await web.agent.stores.audit.list("default") if one.action == "draft.deleted"]
+    assert (entry.actor.startswith("service:operator/"), entry.detail["runbook"]) == (True, "shop-down")

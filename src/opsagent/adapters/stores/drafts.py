@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from opsagent.adapters.stores.chain import Chain
 from opsagent.adapters.stores.codec import decode, encode
@@ -77,6 +77,20 @@ class SqlDrafts:
             return decided
 
         return await self._engine.write("drafts.decide", work)
+
+    async def delete(self, tenant: str, run_id: str, by: str) -> None:
+        """Remove it, whatever became of it, with an audit entry. NotFound."""
+
+        def work(connection: Connection) -> None:
+            gone = _get(connection, tenant, run_id, lock=True)
+            connection.execute(delete(drafts).where(drafts.c.tenant == tenant, drafts.c.run_id == run_id))
+            detail = {"runbook": gone.runbook_id, "status": gone.status.value}
+            entry = AuditEntry(
+                tenant=tenant, at=self._clock.now(), actor=by, action="draft.deleted", run_id=run_id, detail=detail
+            )
+            self._chain.append(connection, [entry])
+
+        await self._engine.write("drafts.delete", work)
 
 
 def _get(connection: Connection, tenant: str, run_id: str, *, lock: bool = False) -> Draft:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, and_, or_, select, update
 
 from opsagent.adapters.stores.engine import Engine
 from opsagent.adapters.stores.spending_tables import spending
 from opsagent.adapters.stores.upsert import insert_new
-from opsagent.domain.spending import MICROS, Amount, Booking, Budget
+from opsagent.domain.spending import MICROS, Amount, Booking, Budget, DaySpent
 from opsagent.errors import BudgetSpent
 
 _TOKENS, _MICROS = spending.c.tokens, spending.c.micros
@@ -25,6 +27,8 @@ class SqlSpending:
         def work(connection: Connection) -> None:
             _count(connection, booking, budget.run, run_id=booking.run_id)  # the run first, always: no deadlock
             _count(connection, booking, budget.day, day=booking.day)
+            if booking.model:
+                _count(connection, booking, Amount(), run_id=booking.model, day=booking.day)
 
         await self._engine.write("spending.book", work)
 
@@ -37,7 +41,7 @@ class SqlSpending:
                 spending.c.tenant == booking.tenant,
                 or_(
                     and_(spending.c.run_id == booking.run_id, spending.c.day == ""),
-                    and_(spending.c.run_id == "", spending.c.day == booking.day),
+                    and_(spending.c.run_id.in_({"", booking.model}), spending.c.day == booking.day),
                 ),
             )
             .values(tokens=_TOKENS + more["tokens"], micros=_MICROS + more["micros"])
@@ -51,6 +55,22 @@ class SqlSpending:
     async def spent(self, tenant: str, *, run_id: str = "", day: str = "") -> Amount:
         """What a run or a day has taken."""
         return await self._engine.read(lambda connection: _read(connection, tenant, run_id, day))
+
+    async def days(self, tenant: str, *, since: str) -> Sequence[DaySpent]:
+        """The days from `since` on, the newest first."""
+        query = (
+            select(spending.c.day, spending.c.run_id, _TOKENS, _MICROS)
+            .where(spending.c.tenant == tenant, spending.c.day >= since, spending.c.day != "")
+            .order_by(spending.c.day.desc(), spending.c.run_id)
+        )
+
+        def work(connection: Connection) -> list[DaySpent]:
+            found: dict[str, dict[str, Amount]] = {}
+            for row in connection.execute(query):
+                found.setdefault(row.day, {})[row.run_id] = Amount(tokens=row.tokens, micros=row.micros)
+            return [DaySpent(day=day, whole=parts.pop("", Amount()), models=parts) for day, parts in found.items()]
+
+        return await self._engine.read(work)
 
 
 def _count(connection: Connection, booking: Booking, limit: Amount, *, run_id: str = "", day: str = "") -> None:

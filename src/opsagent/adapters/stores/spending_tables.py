@@ -11,7 +11,7 @@ spending = Table(
     "spending",
     metadata,
     _key("tenant"),
-    _key("run_id"),  # empty in the row of a day
+    _key("run_id"),  # empty in the row of a day; the name of a model in the row of its part of a day
     _key("day"),  # empty in the row of a run
     Column("tokens", BigInteger, nullable=False),
     Column("micros", BigInteger, nullable=False),

@@ -62,7 +62,7 @@ def test_what_does_not_fit_is_refused_in_words(text: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"command": ""}, "at least 1 character"),
+        ({"command": ""}, "either a `command` or a `change`"),
         ({"command": "x" * 5000}, "at most 4000"),
         ({"command": "a\x00b"}, "NUL"),
         ({"timeout_seconds": 1e9}, "less than or equal to 600"),

@@ -6,12 +6,17 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from opsagent.domain.pull_request import ChangedFile, PullRequest, terraform_step
+from opsagent.domain.runbook import RunbookStep
 from opsagent.domain.visible import one_line
+from opsagent.errors import InputError
 
 MOST_ANSWER_CHARS = 64 * 1024
 MOST_STEPS = 12
 MOST_GOALS = 6
 MOST_COMMAND_CHARS = 4000
+MOST_FILES = 10
+MOST_FILE_CHARS = 16 * 1024
 MOST_WORDS_CHARS = 600
 _MOST_PROBLEMS = 3
 A = TypeVar("A", bound="Answer")
@@ -55,16 +60,72 @@ class EvaluateAnswer(Answer):
     parameters: dict[str, str] = Field(default_factory=dict, max_length=50)
     goals: tuple[GoalAnswer, ...] = Field(default=(), max_length=MOST_GOALS)
     skill: Name = ""
-    risk: Literal["low", "medium", "high"] = "medium"
+    risk: Literal["low", "medium", "high"] | None = None
     opinion: Literal["real", "noise", "unclear"] = "unclear"
 
 
+class FileAnswer(Answer):
+    """A text file as it shall be; `replaces` says that it is there already."""
+
+    path: Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_storable)]
+    content: Annotated[str, Field(max_length=MOST_FILE_CHARS), AfterValidator(_storable)]
+    replaces: bool = False
+
+
+class ChangeAnswer(Answer):
+    """Files in a model's words: `git_pr` proposes them to a repository's people, `generate_tf` checks Terraform."""
+
+    tool: Literal["git_pr", "generate_tf"]
+    api: Literal["github", "gitlab"] = "github"
+    repository: Name = ""
+    base: Name = "main"
+    branch: Name = ""
+    title: Words = ""
+    body: Words = ""
+    files: tuple[FileAnswer, ...] = Field(min_length=1, max_length=MOST_FILES)
+
+    def changed(self) -> tuple[ChangedFile, ...]:
+        """Its files, as the tools take them."""
+        return tuple(ChangedFile(path=one.path, content=one.content, replaces=one.replaces) for one in self.files)
+
+    def steps(self, connection: str, check_on: str) -> tuple[RunbookStep, ...]:
+        """The steps it takes at the registered API `connection`, with a look at Terraform in the sandbox `check_on`."""
+        if self.tool == "generate_tf":
+            return (terraform_step(self.changed(), check_on),)
+        return PullRequest(
+            id="",
+            title=self.title,
+            api=self.api,
+            connection=connection,
+            repository=self.repository,
+            base=self.base,
+            branch=self.branch,
+            body=self.body,
+            files=self.changed(),
+            check_on=check_on,
+        ).steps()
+
+    @model_validator(mode="after")
+    def _can_be_done(self) -> ChangeAnswer:
+        try:
+            self.steps("anywhere", "anywhere")
+        except InputError as error:
+            raise ValueError(f"{error.message} {error.fix}") from None
+        if self.tool == "git_pr" and not self.title:
+            raise ValueError("a pull request needs a title")
+        return self
+
+
 class StepAnswer(Answer):
-    """One command, in a model's words. Expectations are plain texts: a pattern could be made to take for ever."""
+    """One command, or one change of files, in a model's words.
+
+    Expectations are plain texts: a pattern could be made to take for ever.
+    """
 
     name: Words = ""
     connection: Name = ""
-    command: Annotated[str, Field(min_length=1, max_length=MOST_COMMAND_CHARS), AfterValidator(_storable)]
+    command: Annotated[str, Field(max_length=MOST_COMMAND_CHARS), AfterValidator(_storable)] = ""
+    change: ChangeAnswer | None = None
     kind: Literal["look", "change"] = "look"
     why: Words = ""
     undo: Annotated[str, Field(max_length=MOST_COMMAND_CHARS), AfterValidator(_storable)] = ""
@@ -72,6 +133,12 @@ class StepAnswer(Answer):
     expect_contains: Annotated[str, Field(max_length=200)] = ""
     expect_absent: Annotated[str, Field(max_length=200)] = ""
     timeout_seconds: Annotated[float, Field(ge=1, le=600)] = 30.0
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> StepAnswer:
+        if bool(self.command.strip()) == (self.change is not None):
+            raise ValueError("a step has either a `command` or a `change`")
+        return self
 
 
 class PlanAnswer(Answer):
@@ -101,6 +168,8 @@ class ProposeAnswer(ReadingOn):
     def _whole(self) -> ProposeAnswer:
         if self.move == "step" and self.step is None:
             raise ValueError("move is `step` and there is no step")
+        if self.step is not None and self.step.change is not None and self.step.change.tool == "git_pr":
+            raise ValueError("a pull request takes several steps, so it needs mode `plan`")
         return self
 
 

@@ -43,6 +43,7 @@ class Purse:
             tenant=run.tenant,
             run_id=run.parent or run.id,  # all subtasks of a run share its budget
             day=datetime.fromtimestamp(self.clock.now(), UTC).date().isoformat(),
+            model=prompt.model,
             most=self._price(prompt).of(_most(prompt, self.config.calls)),
         )
         await self.store.book(booking, self.config.budget)

@@ -66,7 +66,7 @@ class ModelReasoner:
             parameters=answer.parameters,
             goals=goals_of(answer),
             skill=answer.skill,
-            risk=answer.risk,
+            risk=answer.risk or "",
             opinion=opinion_of(answer, by),
             by=by,
         ), spent

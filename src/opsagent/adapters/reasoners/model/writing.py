@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from opsagent.adapters.reasoners.model.answers import EvaluateAnswer, ReadingOn, StepAnswer
 from opsagent.domain.plan import Excerpt, Subtask
@@ -12,6 +13,7 @@ from opsagent.domain.ticket import Evidence
 from opsagent.ports.reasoner import Situation
 
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
+_HOLE = re.compile(r"\{\{(\w+)\}\}")
 _NUMBERED = re.compile(r"[0-9]{1,6}-")
 _NAME_CHARS = 30
 _SEVERAL = 2
@@ -23,7 +25,9 @@ def steps_of(answers: Sequence[StepAnswer], situation: Situation, by: str) -> tu
     used = {step.name for step in situation.steps}
     used |= {step.name for step in situation.run.plan.steps} if situation.run.plan else set()
     last = max((int(name.partition("-")[0]) for name in used if _NUMBERED.match(name)), default=0)
-    return tuple(_step(one, last + place, situation, by) for place, one in enumerate(answers, start=1))
+    return tuple(
+        step for place, one in enumerate(answers, start=1) for step in _steps(one, last + place, situation, by)
+    )
 
 
 def goals_of(answer: EvaluateAnswer) -> tuple[Subtask, ...]:
@@ -51,6 +55,31 @@ def opinion_of(answer: EvaluateAnswer, by: str) -> Evidence | None:
     if not weight:
         return None
     return Evidence(kind="opinion", text=f"{by} thinks it is {answer.opinion}: {answer.reason}", weight=weight)
+
+
+def _steps(answer: StepAnswer, number: int, situation: Situation, by: str) -> tuple[RunbookStep, ...]:
+    if answer.change is None:
+        return (_step(answer, number, situation, by),)
+    wanted = answer.connection or situation.run.connection
+    scratch = next((one.name for one in situation.connections if one.is_scratch), "")
+    check_on = scratch if answer.change.tool == "git_pr" else answer.connection or scratch
+    return tuple(_numbered(step, number, by) for step in answer.change.steps(wanted, check_on))
+
+
+def _numbered(step: RunbookStep, number: int, by: str) -> RunbookStep:
+    """A tool's step, with names that no other step and no other use of the tool has, as the model's proposal.
+
+    What stands between double braces is the tool's own: it writes a model's braces so that they are none.
+    """
+    text = _HOLE.sub(lambda hole: f"{{{{{hole.group(1)}_{number}}}}}", step.text)
+    return replace(
+        step,
+        name=f"{number}-{step.name}",
+        text=text,
+        captures={f"{name}_{number}": pattern for name, pattern in step.captures.items()},
+        when=tuple(replace(one, step=f"{number}-{one.step}") for one in step.when),
+        author=by,
+    )
 
 
 def _step(answer: StepAnswer, number: int, situation: Situation, by: str) -> RunbookStep:

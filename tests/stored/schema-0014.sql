@@ -1,0 +1,531 @@
+BEGIN TRANSACTION;
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL, 
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+INSERT INTO "alembic_version" VALUES('0014');
+CREATE TABLE api_keys (
+	tenant TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	secret_sha256 TEXT NOT NULL, 
+	role TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	created_at DOUBLE NOT NULL, 
+	revoked_at DOUBLE, 
+	PRIMARY KEY (tenant, id)
+);
+CREATE TABLE approvals (
+	tenant TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	run_id TEXT NOT NULL, 
+	step_id TEXT NOT NULL, 
+	step_number INTEGER NOT NULL, 
+	status TEXT NOT NULL, 
+	target TEXT NOT NULL, 
+	command TEXT NOT NULL, 
+	digest TEXT NOT NULL, 
+	requested_at DOUBLE NOT NULL, 
+	expires_at DOUBLE NOT NULL, 
+	decided_at DOUBLE, 
+	decided_by TEXT NOT NULL, 
+	used_at DOUBLE, 
+	body TEXT NOT NULL, likeness TEXT DEFAULT '' NOT NULL, 
+	PRIMARY KEY (tenant, id)
+);
+INSERT INTO "approvals" VALUES('acme','e4b06ce6-0741-47a8-bce4-2c8218072e8c','35bf992d-c9e9-4616-a12e-7696a6cecc1b','35bf992d-c9e9-4616-a12e-7696a6cecc1b.1',1,'pending','host:web-1','systemctl restart shop','digest-1',1800000000.0,1800003600.0,NULL,'',NULL,'{"id":"e4b06ce6-0741-47a8-bce4-2c8218072e8c","tenant":"acme","run_id":"35bf992d-c9e9-4616-a12e-7696a6cecc1b","step_id":"35bf992d-c9e9-4616-a12e-7696a6cecc1b.1","step_number":1,"attempt":1,"digest":"digest-1","target":"host:web-1","command":"systemctl restart shop","manifest":{"proof":"effect","invocations":[{"name":"systemctl","arguments":["restart",null]}],"reads":[],"writes":[],"deletes":[],"contacts":[],"services":["shop"],"processes":[],"executes":[],"sensitive":[],"forbidden":[],"actions":[],"privileged":false,"reversible":null,"reasons":[],"author":"","under":[]},"requested_at":1800000000.0,"expires_at":1800003600.0,"why":"","title":"","task":"","runbook_id":"","undo":"","undo_manifest":null,"reason":"","persons":1,"four_eyes":false,"started_by":"","likeness":"","grants":[],"status":"pending","decided_at":null,"decided_by":"","notes":"","used_at":null}','');
+CREATE TABLE audit (
+	tenant TEXT NOT NULL, 
+	sequence INTEGER NOT NULL, 
+	at DOUBLE NOT NULL, 
+	actor TEXT NOT NULL, 
+	action TEXT NOT NULL, 
+	run_id TEXT NOT NULL, 
+	step_id TEXT NOT NULL, 
+	digest TEXT NOT NULL, 
+	detail TEXT NOT NULL, 
+	previous TEXT NOT NULL, 
+	hash TEXT NOT NULL, 
+	PRIMARY KEY (tenant, sequence)
+);
+INSERT INTO "audit" VALUES('acme',1,1800000000.0,'key:1','run.create','35bf992d-c9e9-4616-a12e-7696a6cecc1b','','','{}','','110b53014d788ab0f1b883110424099643283c57ab49d51f411b2a529aa34325');
+CREATE TABLE browser_sessions (
+	tenant TEXT NOT NULL, 
+	id_sha256 TEXT NOT NULL, 
+	means TEXT NOT NULL, 
+	person_id TEXT NOT NULL, 
+	key_sha256 TEXT NOT NULL, 
+	generation INTEGER NOT NULL, 
+	created_at DOUBLE NOT NULL, 
+	seen_at DOUBLE NOT NULL, 
+	ends_at DOUBLE NOT NULL, 
+	PRIMARY KEY (tenant, id_sha256)
+);
+CREATE TABLE chat_users (
+	tenant TEXT NOT NULL, 
+	chat TEXT NOT NULL, 
+	member TEXT NOT NULL, 
+	body TEXT NOT NULL, 
+	PRIMARY KEY (tenant, chat, member)
+);
+CREATE TABLE connections (
+	tenant TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	executor TEXT NOT NULL, 
+	reach TEXT NOT NULL, 
+	environment TEXT NOT NULL, 
+	credential TEXT NOT NULL, 
+	version INTEGER NOT NULL, 
+	created_at DOUBLE NOT NULL, 
+	updated_at DOUBLE NOT NULL, 
+	deleted_at DOUBLE, 
+	body TEXT NOT NULL, 
+	PRIMARY KEY (tenant, name)
+);
+CREATE TABLE conversation_lines (
+	tenant TEXT NOT NULL, 
+	conversation_id TEXT NOT NULL, 
+	number INTEGER NOT NULL, 
+	"key" TEXT, 
+	request_sha256 TEXT NOT NULL, 
+	body TEXT NOT NULL, 
+	PRIMARY KEY (tenant, conversation_id, number)
+);
+CREATE TABLE conversations (
+	tenant TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	owner TEXT NOT NULL, 
+	title TEXT NOT NULL, 
+	lines INTEGER NOT NULL, 
+	created_at DOUBLE NOT NULL, 
+	updated_at DOUBLE NOT NULL, 
+	PRIMARY KEY (tenant, id)
+);
+CREATE TABLE counters (
+	tenant TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	value INTEGER NOT NULL, 
+	PRIMARY KEY (tenant, name)
+);
+CREATE TABLE credentials (
+	tenant TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	version INTEGER NOT NULL, 
+	sealed BLOB, 
+	created_at DOUBLE NOT NULL, 
+	updated_at DOUBLE NOT NULL, 
+	body TEXT NOT NULL, 
+	PRIMARY KEY (tenant, name)
+);
+CREATE TABLE deployments (
+	tenant TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	service TEXT NOT NULL, 
+	environment TEXT NOT NULL, 
+	version TEXT NOT NULL, 
+	"by" TEXT NOT NULL, 
+	at DOUBLE NOT NULL, 
+	PRIMARY KEY (tenant, id)
+);
+CREATE TABLE drafts (
+	tenant TEXT NOT NULL, 
+	run_id TEXT NOT NULL, 
+	status TEXT NOT NULL, 
+	created_at DOUBLE NOT NULL, 
+	body TEXT NOT NULL, 
+	PRIMARY KEY (tenant, run_id)
+);
+CREATE TABLE effects (
+	tenant TEXT NOT NULL, 
+	step_id TEXT NOT NULL, 
+	attempt INTEGER NOT NULL, 
+	run_id TEXT NOT NULL, 
+	target TEXT NOT NULL, 
+	digest TEXT NOT NULL, 
+	claimed_at DOUBLE NOT NULL, 
+	ended_at DOUBLE, 
+	PRIMARY KEY (tenant, step_id, attempt)
+);
+CREATE TABLE endings (
+	tenant TEXT NOT NULL, 
+	run_id TEXT NOT NULL, 
+	ticket_id TEXT NOT NULL, 
+	fingerprint TEXT NOT NULL, 
+	at DOUBLE NOT NULL, 
+	how TEXT NOT NULL, 
+	closing TEXT NOT NULL, 
+	score DOUBLE NOT NULL, 
+	confidence DOUBLE NOT NULL, 
+	recurred_at DOUBLE, 
+	PRIMARY KEY (tenant, run_id)
+);
+CREATE TABLE escalations (
+	tenant TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	occasion TEXT NOT NULL, 
+	subject TEXT NOT NULL, 
+	policy TEXT NOT NULL, 
+	recurrences INTEGER NOT NULL, 
+	created_at DOUBLE NOT NULL, 
+	next_at DOUBLE, 
+	ended_at DOUBLE, 
+	ended TEXT NOT NULL, 
+	version INTEGER NOT NULL, 
+	body TEXT NOT NULL, 
+	PRIMARY KEY (tenant, id)
+);
+CREATE TABLE events (
+	tenant TEXT NOT NULL, 
+	run_id TEXT NOT NULL, 
+	sequence INTEGER NOT NULL, 
+	created_at DOUBLE NOT NULL, 
+	type TEXT NOT NULL, 
+	node TEXT NOT NULL, 
+	body TEXT NOT NULL, 
+	PRIMARY KEY (tenant, run_id, sequence)
+);
+INSERT INTO "events" VALUES('acme','35bf992d-c9e9-4616-a12e-7696a6cecc1b',1,1800000000.0,'planning','planner','{"run_id":"35bf992d-c9e9-4616-a12e-7696a6cecc1b","tenant":"acme","type":"planning","node":"planner","content":"looked","tool_name":"","tool_args":{},"tool_output":"","metadata":{},"artifact":"","created_at":1800000000.0,"sequence":1}');
+CREATE TABLE feedback (
+	tenant TEXT NOT NULL, 
+	ticket_id TEXT NOT NULL, 
+	run_id TEXT NOT NULL, 
+	fingerprint TEXT NOT NULL, 
+	real BOOLEAN NOT NULL, 
+	score DOUBLE, 
+	"by" TEXT NOT NULL, 
+	note TEXT NOT NULL, 
+	at DOUBLE NOT NULL, 
+	PRIMARY KEY (tenant, ticket_id)
+);
+CREATE TABLE freezes (
+	tenant TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	starts_at DOUBLE NOT NULL, 
+	ends_at DOUBLE NOT NULL, 
+	body TEXT NOT NULL, 
+	PRIMARY KEY (tenant, id)
+);
+CREATE TABLE heartbeats (
+	tenant TEXT NOT NULL, 
+	source TEXT NOT NULL, 
+	last_at DOUBLE NOT NULL, 
+	told_at DOUBLE, 
+	PRIMARY KEY (tenant, source)
+);
+CREATE TABLE idempotency_keys (
+	tenant TEXT NOT NULL, 
+	"key" TEXT NOT NULL, 
+	request_sha256 TEXT NOT NULL, 
+	run_id TEXT NOT NULL, 
+	created_at DOUBLE NOT NULL, 
+	PRIMARY KEY (tenant, "key")
+);
+CREATE TABLE maintenance_windows (
+	tenant TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	version INTEGER NOT NULL, 
+	body TEXT NOT NULL, 
+	PRIMARY KEY (tenant, name)
+);
+CREATE TABLE measurements (
+	tenant TEXT NOT NULL, 
+	fingerprint TEXT NOT NULL, 
+	healthy BOOLEAN NOT NULL, 
+	at DOUBLE NOT NULL, 
+	text TEXT NOT NULL, 
+	PRIMARY KEY (tenant, fingerprint)
+);
+CREATE TABLE members (
+	tenant TEXT NOT NULL, 
+	ticket_id TEXT NOT NULL, 
+	fingerprint TEXT NOT NULL, 
+	open BOOLEAN NOT NULL, 
+	firing BOOLEAN NOT NULL, 
+	service TEXT NOT NULL, 
+	environment TEXT NOT NULL, 
+	first_at DOUBLE NOT NULL, 
+	last_at DOUBLE NOT NULL, 
+	body TEXT NOT NULL, 
+	PRIMARY KEY (tenant, ticket_id, fingerprint)
+);
+INSERT INTO "members" VALUES('acme','cd447e35-b8b6-48fe-842e-3d437204e52d','f1',1,1,'','',1800000000.0,1800000000.0,'{"fingerprint":"f1","name":"DiskFull","firing":true,"title":"","description":"","priority":"medium","environment":"","service":"","labels":{"instance":"web-1"},"annotations":{},"signals":1,"first_at":1800000000.0,"last_at":1800000000.0,"changes":[],"looked":true}');
+CREATE TABLE notices (
+	tenant TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	run_id TEXT NOT NULL, 
+	channel TEXT NOT NULL, 
+	status TEXT NOT NULL, 
+	attempts INTEGER NOT NULL, 
+	due_at DOUBLE NOT NULL, 
+	created_at DOUBLE NOT NULL, 
+	body TEXT NOT NULL, lane INTEGER DEFAULT '1' NOT NULL, place TEXT DEFAULT '' NOT NULL, 
+	PRIMARY KEY (tenant, id)
+);
+CREATE TABLE people (
+	tenant TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	login TEXT NOT NULL, 
+	name_key TEXT NOT NULL, 
+	subject TEXT NOT NULL, 
+	invitation_sha256 TEXT NOT NULL, 
+	version INTEGER NOT NULL, 
+	created_at DOUBLE NOT NULL, 
+	last_seen_at DOUBLE, 
+	body TEXT NOT NULL, 
+	PRIMARY KEY (tenant, id)
+);
+CREATE TABLE quarantine (
+	tenant TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	source TEXT NOT NULL, 
+	received_at DOUBLE NOT NULL, 
+	size INTEGER NOT NULL, 
+	times INTEGER NOT NULL, 
+	why TEXT NOT NULL, 
+	fix TEXT NOT NULL, 
+	pointer TEXT NOT NULL, 
+	headers TEXT NOT NULL, 
+	raw BLOB NOT NULL, 
+	PRIMARY KEY (tenant, id)
+);
+CREATE TABLE runbook_uses (
+	tenant TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	used INTEGER DEFAULT '0' NOT NULL, 
+	yes INTEGER DEFAULT '0' NOT NULL, 
+	no INTEGER DEFAULT '0' NOT NULL, 
+	not_measurable INTEGER DEFAULT '0' NOT NULL, 
+	last_at DOUBLE NOT NULL, 
+	last_run TEXT NOT NULL, 
+	last_result TEXT NOT NULL, 
+	PRIMARY KEY (tenant, id)
+);
+CREATE TABLE runbook_versions (
+	tenant TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	revision INTEGER NOT NULL, 
+	version TEXT NOT NULL, 
+	stored_at DOUBLE NOT NULL, 
+	stored_by TEXT NOT NULL, 
+	body TEXT NOT NULL, note TEXT DEFAULT '' NOT NULL, 
+	PRIMARY KEY (tenant, id, revision)
+);
+CREATE TABLE runbooks (
+	tenant TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	title TEXT NOT NULL, 
+	version TEXT NOT NULL, 
+	revision INTEGER NOT NULL, 
+	position INTEGER NOT NULL, 
+	created_at DOUBLE NOT NULL, 
+	updated_at DOUBLE NOT NULL, 
+	deleted_at DOUBLE, 
+	body TEXT NOT NULL, 
+	PRIMARY KEY (tenant, id)
+);
+CREATE TABLE runs (
+	tenant TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	source TEXT NOT NULL, 
+	status TEXT NOT NULL, 
+	task TEXT NOT NULL, 
+	requested_by TEXT NOT NULL, 
+	next_node TEXT NOT NULL, 
+	ticket_id TEXT NOT NULL, 
+	runbook_id TEXT NOT NULL, 
+	created_at DOUBLE NOT NULL, 
+	updated_at DOUBLE NOT NULL, 
+	started_at DOUBLE, 
+	completed_at DOUBLE, 
+	ttl BIGINT, 
+	priority_rank INTEGER NOT NULL, 
+	due_at DOUBLE, 
+	woken BOOLEAN DEFAULT 0 NOT NULL, 
+	fence INTEGER DEFAULT '0' NOT NULL, 
+	lease_worker TEXT, 
+	lease_until DOUBLE, 
+	cancel_by TEXT, 
+	last_event INTEGER DEFAULT '0' NOT NULL, 
+	version INTEGER NOT NULL, 
+	body TEXT NOT NULL, 
+	PRIMARY KEY (tenant, id)
+);
+INSERT INTO "runs" VALUES('acme','78e51061-7311-48a3-82ce-6f447ed4d57b','api','queued','queued','key:1','evaluator','','',1800000000.0,1800000000.0,NULL,NULL,NULL,2,1800000000.0,0,0,NULL,NULL,NULL,0,1,'{"id":"78e51061-7311-48a3-82ce-6f447ed4d57b","tenant":"acme","source":"api","task":"queued","created_at":1800000000.0,"updated_at":1800000000.0,"requested_by":"key:1","status":"queued","mode":"auto","resolved_mode":null,"next_node":"evaluator","priority":"medium","scope":["sandbox","web-1"],"request":{"runbook_id":"","connection":"","parameters":{}},"runbook_id":"","runbook_version":"","chosen_by":"","plan":null,"revisions":0,"excerpts":[],"take_back":false,"only_looks":false,"parent":"","subtasks":[],"connection":"","alert":"","ticket_id":"","fingerprint":"","parameters":{"host":"web-1"},"captures":{},"trigger":{},"labels":{},"callback_url":"","reply_to":[],"account_id":"","selected_skill":"","model":"","retry_of":"","active_s":0.0,"active_since":null,"due_at":1800000000.0,"generate_starts":0,"current_step":"","had_effect":false,"verified":null,"assessment":null,"outcome":null,"reason":"","waiting":"","tools_used":[],"usage":{"input_tokens":0,"output_tokens":0,"calls":0,"by":[]},"result":null,"error":"","started_at":null,"completed_at":null,"version":1}');
+INSERT INTO "runs" VALUES('acme','35bf992d-c9e9-4616-a12e-7696a6cecc1b','api','in_progress','working','key:1','guard','','',1800000000.0,1800000000.0,1800000000.0,NULL,NULL,2,1800000000.0,0,1,'w1',1800000030.0,NULL,1,2,'{"id":"35bf992d-c9e9-4616-a12e-7696a6cecc1b","tenant":"acme","source":"api","task":"working","created_at":1800000000.0,"updated_at":1800000000.0,"requested_by":"key:1","status":"in_progress","mode":"auto","resolved_mode":"plan","next_node":"guard","priority":"medium","scope":["sandbox","web-1"],"request":{"runbook_id":"","connection":"","parameters":{}},"runbook_id":"","runbook_version":"","chosen_by":"","plan":{"steps":[{"name":"look","phase":"diagnosis","text":"df -h","line":3,"executor":"shell","connection":"","why":"","expect":{"exit_codes":[0],"statuses":[],"matches":"","absent":"","json_path":"","equals":""},"captures":{"use":"^(\\d+)%$"},"when":[],"timeout_s":30.0,"retries":0,"probe":"","probe_expect":null,"save":[],"undo":null,"rows":null,"author":""}],"reason":"look first","by":"model m"},"revisions":0,"excerpts":[],"take_back":false,"only_looks":false,"parent":"","subtasks":[],"connection":"","alert":"","ticket_id":"","fingerprint":"","parameters":{"host":"web-1"},"captures":{},"trigger":{},"labels":{},"callback_url":"","reply_to":[],"account_id":"","selected_skill":"","model":"","retry_of":"","active_s":0.0,"active_since":1800000000.0,"due_at":1800000000.0,"generate_starts":0,"current_step":"35bf992d-c9e9-4616-a12e-7696a6cecc1b.1","had_effect":false,"verified":null,"assessment":null,"outcome":null,"reason":"","waiting":"","tools_used":[],"usage":{"input_tokens":0,"output_tokens":0,"calls":0,"by":[]},"result":null,"error":"","started_at":1800000000.0,"completed_at":null,"version":1}');
+INSERT INTO "runs" VALUES('acme','1a2b8f1f-f1fd-42a2-9755-d4c13a902931','ticket','queued','Check the disk of web-1','key:1','evaluator','cd447e35-b8b6-48fe-842e-3d437204e52d','',1800000000.0,1800000000.0,NULL,NULL,NULL,2,1800000000.0,0,0,NULL,NULL,NULL,0,1,'{"id":"1a2b8f1f-f1fd-42a2-9755-d4c13a902931","tenant":"acme","source":"ticket","task":"Check the disk of web-1","created_at":1800000000.0,"updated_at":1800000000.0,"requested_by":"key:1","status":"queued","mode":"auto","resolved_mode":null,"next_node":"evaluator","priority":"medium","scope":["sandbox","web-1"],"request":{"runbook_id":"","connection":"","parameters":{}},"runbook_id":"","runbook_version":"","chosen_by":"","plan":null,"revisions":0,"excerpts":[],"take_back":false,"only_looks":false,"parent":"","subtasks":[],"connection":"","alert":"","ticket_id":"cd447e35-b8b6-48fe-842e-3d437204e52d","fingerprint":"f1","parameters":{"host":"web-1"},"captures":{},"trigger":{},"labels":{},"callback_url":"","reply_to":[],"account_id":"","selected_skill":"","model":"","retry_of":"","active_s":0.0,"active_since":null,"due_at":1800000000.0,"generate_starts":0,"current_step":"","had_effect":false,"verified":null,"assessment":null,"outcome":null,"reason":"","waiting":"","tools_used":[],"usage":{"input_tokens":0,"output_tokens":0,"calls":0,"by":[]},"result":null,"error":"","started_at":null,"completed_at":null,"version":1}');
+CREATE TABLE schedules (
+	tenant TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	version INTEGER NOT NULL, 
+	due_at DOUBLE, 
+	next_at DOUBLE, 
+	queued_at DOUBLE, 
+	taken_at DOUBLE, 
+	lock_until DOUBLE NOT NULL, 
+	last_at DOUBLE, 
+	last_run_id TEXT NOT NULL, 
+	body TEXT NOT NULL, 
+	PRIMARY KEY (tenant, name)
+);
+CREATE TABLE signals (
+	tenant TEXT NOT NULL, 
+	ticket_id TEXT NOT NULL, 
+	number INTEGER NOT NULL, 
+	source TEXT NOT NULL, 
+	delivery TEXT NOT NULL, 
+	status TEXT NOT NULL, 
+	received_at DOUBLE NOT NULL, 
+	body TEXT NOT NULL, 
+	PRIMARY KEY (tenant, ticket_id, number)
+);
+INSERT INTO "signals" VALUES('acme','cd447e35-b8b6-48fe-842e-3d437204e52d',1,'alertmanager','b2221a58-008a-45a6-8464-7159c324c985','firing',1800000000.0,'{"id":"9b810e76-6ec9-4286-a3ca-828dd5f4b3b2","tenant":"acme","source":"alertmanager","fingerprint":"f1","name":"DiskFull","status":"firing","delivery":"b2221a58-008a-45a6-8464-7159c324c985","title":"","description":"","priority":"medium","environment":"","labels":{"instance":"web-1"},"annotations":{},"starts_at":null,"ends_at":null,"received_at":1800000000.0}');
+CREATE TABLE silences (
+	tenant TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	starts_at DOUBLE NOT NULL, 
+	ends_at DOUBLE NOT NULL, 
+	body TEXT NOT NULL, 
+	PRIMARY KEY (tenant, id)
+);
+CREATE TABLE spending (
+	tenant TEXT NOT NULL, 
+	run_id TEXT NOT NULL, 
+	day TEXT NOT NULL, 
+	tokens BIGINT NOT NULL, 
+	micros BIGINT NOT NULL, 
+	PRIMARY KEY (tenant, run_id, day)
+);
+CREATE TABLE steps (
+	tenant TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	run_id TEXT NOT NULL, 
+	number INTEGER NOT NULL, 
+	attempt INTEGER NOT NULL, 
+	name TEXT NOT NULL, 
+	phase TEXT NOT NULL, 
+	status TEXT NOT NULL, 
+	command TEXT NOT NULL, 
+	claimed_at DOUBLE, 
+	created_at DOUBLE NOT NULL, 
+	updated_at DOUBLE NOT NULL, 
+	body TEXT NOT NULL, 
+	PRIMARY KEY (tenant, id)
+);
+INSERT INTO "steps" VALUES('acme','35bf992d-c9e9-4616-a12e-7696a6cecc1b.1','35bf992d-c9e9-4616-a12e-7696a6cecc1b',1,1,'restart','mitigation','proposed','systemctl restart shop',NULL,1800000000.0,1800000000.0,'{"id":"35bf992d-c9e9-4616-a12e-7696a6cecc1b.1","run_id":"35bf992d-c9e9-4616-a12e-7696a6cecc1b","tenant":"acme","number":1,"name":"restart","phase":"mitigation","command":{"executor":"shell","text":"systemctl restart shop","connection_id":"web-1","connection_version":1,"reach":"sandbox","network":false,"stdin":"","stdin_artifact":"","cwd":"","environment":[],"uid":null,"timeout_s":30.0,"credential":"","credential_version":0,"files":[],"writable":[],"undo":"","keeps":[],"outside":[],"bound":[],"rows":null,"actions":[],"author":""},"attempt":1,"status":"proposed","why":"","expect":{"exit_codes":[0],"statuses":[],"matches":"","absent":"","json_path":"","equals":""},"verdict":{"decision":"ASK","rule":"effects-ask","reason":"It changes something.","manifest":{"proof":"effect","invocations":[{"name":"systemctl","arguments":["restart",null]}],"reads":[],"writes":[],"deletes":[],"contacts":[],"services":["shop"],"processes":[],"executes":[],"sensitive":[],"forbidden":[],"actions":[],"privileged":false,"reversible":null,"reasons":[],"author":"","under":[]},"persons":1,"four_eyes":false,"undo":null},"digest":"digest-1","approval_id":"","retries":0,"probe":"","probe_expect":null,"undo_of":"","saved":{},"outcome":null,"claimed_at":null,"claimed_place":"","created_at":1800000000.0,"updated_at":1800000000.0}');
+CREATE TABLE switches (
+	tenant TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	value BOOLEAN NOT NULL, 
+	set_by TEXT NOT NULL, 
+	set_at DOUBLE NOT NULL, 
+	PRIMARY KEY (tenant, name)
+);
+CREATE TABLE target_locks (
+	tenant TEXT NOT NULL, 
+	target TEXT NOT NULL, 
+	step_id TEXT NOT NULL, 
+	taken_at DOUBLE NOT NULL, 
+	PRIMARY KEY (tenant, target)
+);
+CREATE TABLE tickets (
+	tenant TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	fingerprint TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	title TEXT NOT NULL, 
+	source TEXT NOT NULL, 
+	priority TEXT NOT NULL, 
+	environment TEXT NOT NULL, 
+	status TEXT NOT NULL, 
+	signals INTEGER NOT NULL, 
+	firing BOOLEAN NOT NULL, 
+	run_id TEXT NOT NULL, 
+	created_at DOUBLE NOT NULL, 
+	updated_at DOUBLE NOT NULL, 
+	closed_at DOUBLE, 
+	version INTEGER NOT NULL, 
+	body TEXT NOT NULL, silenced TEXT DEFAULT '' NOT NULL, members INTEGER DEFAULT '1' NOT NULL, members_firing INTEGER DEFAULT '1' NOT NULL, recurrences INTEGER DEFAULT '0' NOT NULL, flapping_until DOUBLE DEFAULT '0' NOT NULL, group_key TEXT DEFAULT '' NOT NULL, grouped_at DOUBLE DEFAULT '0' NOT NULL, storm_key TEXT DEFAULT '' NOT NULL, 
+	PRIMARY KEY (tenant, id)
+);
+INSERT INTO "tickets" VALUES('acme','cd447e35-b8b6-48fe-842e-3d437204e52d','f1','DiskFull','The disk of web-1 is full','alertmanager','medium','','open',1,1,'1a2b8f1f-f1fd-42a2-9755-d4c13a902931',1800000000.0,1800000000.0,NULL,1,'{"id":"cd447e35-b8b6-48fe-842e-3d437204e52d","tenant":"acme","fingerprint":"f1","name":"DiskFull","title":"The disk of web-1 is full","source":"alertmanager","description":"","priority":"medium","environment":"","status":"open","labels":{},"annotations":{},"assessment":null,"signals":1,"firing":true,"service":"","grouping":"","members":1,"members_firing":1,"recurrences":0,"flapping_until":0.0,"run_id":"1a2b8f1f-f1fd-42a2-9755-d4c13a902931","taken_by":"","silenced":"","reason":"","created_at":1800000000.0,"updated_at":1800000000.0,"closed_at":null,"version":1}','',1,1,0,0.0,'',0.0,'');
+CREATE TABLE workspaces (
+	tenant TEXT NOT NULL, 
+	chat TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	PRIMARY KEY (tenant, chat, id)
+);
+CREATE INDEX runs_newest ON runs (tenant, created_at, id);
+CREATE INDEX runs_newest_by_both ON runs (tenant, source, status, created_at, id);
+CREATE INDEX runs_newest_by_source ON runs (tenant, source, created_at, id);
+CREATE INDEX runs_newest_by_status ON runs (tenant, status, created_at, id);
+CREATE INDEX runs_ttl ON runs (ttl) WHERE ttl IS NOT NULL;
+CREATE INDEX idempotency_keys_of_run ON idempotency_keys (tenant, run_id);
+CREATE UNIQUE INDEX steps_of_run ON steps (tenant, run_id, number);
+CREATE INDEX approvals_by_status ON approvals (tenant, status, requested_at, id);
+CREATE INDEX approvals_of_run ON approvals (tenant, run_id, requested_at, id);
+CREATE INDEX effects_of_run ON effects (tenant, run_id);
+CREATE INDEX effects_on_target ON effects (tenant, target, claimed_at);
+CREATE INDEX tickets_newest ON tickets (tenant, created_at, id);
+CREATE INDEX tickets_newest_by_status ON tickets (tenant, status, created_at, id);
+CREATE INDEX tickets_of_fingerprint ON tickets (tenant, fingerprint, created_at, id);
+CREATE UNIQUE INDEX tickets_one_open ON tickets (tenant, fingerprint) WHERE status IN ('open', 'escalated');
+CREATE UNIQUE INDEX signals_delivery ON signals (tenant, source, delivery) WHERE delivery != '';
+CREATE UNIQUE INDEX runbooks_by_creation ON runbooks (tenant, position);
+CREATE INDEX runbook_versions_by_hash ON runbook_versions (tenant, id, version);
+CREATE UNIQUE INDEX connections_by_id ON connections (tenant, id);
+CREATE UNIQUE INDEX api_keys_by_hash ON api_keys (secret_sha256);
+CREATE INDEX notices_newest ON notices (tenant, created_at, id);
+CREATE INDEX notices_of_run ON notices (tenant, run_id);
+CREATE VIEW sessions AS
+SELECT tenant, id AS session_id, ticket_id, runbook_id, source, status, task, requested_by, next_node,
+       strftime('%Y-%m-%dT%H:%M:%SZ', created_at, 'unixepoch') AS created,
+       strftime('%Y-%m-%dT%H:%M:%SZ', started_at, 'unixepoch') AS started,
+       strftime('%Y-%m-%dT%H:%M:%SZ', completed_at, 'unixepoch') AS completed,
+       strftime('%Y-%m-%dT%H:%M:%SZ', due_at, 'unixepoch') AS due,
+       lease_worker AS worker, cancel_by AS cancel_asked_by
+FROM runs;
+CREATE INDEX runs_due ON runs (tenant, priority_rank, due_at, lease_until, id) WHERE due_at IS NOT NULL;
+CREATE INDEX runs_of_ticket ON runs (tenant, ticket_id, completed_at) WHERE ticket_id != '';
+CREATE INDEX approvals_alike ON approvals (tenant, likeness, decided_at);
+CREATE INDEX quarantine_newest ON quarantine (tenant, received_at, id);
+CREATE INDEX schedules_due ON schedules (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX silences_by_end ON silences (tenant, ends_at);
+CREATE INDEX tickets_silenced ON tickets (tenant, id) WHERE silenced != '';
+CREATE UNIQUE INDEX tickets_one_group ON tickets (tenant, group_key) WHERE group_key != '';
+CREATE INDEX tickets_of_storm ON tickets (tenant, storm_key, created_at) WHERE storm_key != '';
+CREATE INDEX members_of_fingerprint ON members (tenant, fingerprint, last_at);
+CREATE INDEX members_alongside ON members (tenant, service, environment, last_at, fingerprint);
+CREATE UNIQUE INDEX members_one_open ON members (tenant, fingerprint) WHERE open;
+CREATE INDEX endings_of_fingerprint ON endings (tenant, fingerprint, at);
+CREATE INDEX endings_of_ticket ON endings (tenant, ticket_id, at);
+CREATE INDEX endings_newest ON endings (tenant, at);
+CREATE INDEX feedback_of_fingerprint ON feedback (tenant, fingerprint, at);
+CREATE INDEX deployments_newest ON deployments (tenant, at, id);
+CREATE INDEX deployments_of_service ON deployments (tenant, service, at, id);
+CREATE UNIQUE INDEX workspaces_by_id ON workspaces (chat, id);
+CREATE INDEX notices_newest_by_status ON notices (tenant, status, created_at, id);
+CREATE INDEX escalations_newest ON escalations (tenant, created_at, id);
+CREATE INDEX escalations_of_subject ON escalations (tenant, occasion, subject);
+CREATE INDEX escalations_open ON escalations (tenant, id) WHERE ended_at IS NULL;
+CREATE INDEX escalations_due ON escalations (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX escalations_ended ON escalations (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX approvals_asked ON approvals (tenant, id) WHERE status = 'pending';
+CREATE INDEX runs_failed ON runs (tenant, id, completed_at) WHERE status = 'failed';
+CREATE INDEX tickets_standing ON tickets (tenant, id) WHERE status IN ('open', 'escalated');
+CREATE INDEX drafts_newest ON drafts (tenant, status, created_at, run_id);
+CREATE INDEX conversations_newest ON conversations (tenant, created_at, id);
+CREATE INDEX conversations_of_owner ON conversations (tenant, owner, created_at, id);
+CREATE INDEX conversations_oldest ON conversations (updated_at);
+CREATE UNIQUE INDEX conversation_lines_by_key ON conversation_lines (tenant, conversation_id, "key");
+CREATE INDEX notices_due ON notices (lane, due_at) WHERE status IN ('pending', 'sending');
+CREATE UNIQUE INDEX people_by_login ON people (tenant, login);
+CREATE UNIQUE INDEX people_by_name ON people (tenant, name_key);
+CREATE UNIQUE INDEX people_by_subject ON people (tenant, subject) WHERE subject != '';
+CREATE UNIQUE INDEX people_by_invitation ON people (invitation_sha256) WHERE invitation_sha256 != '';
+CREATE UNIQUE INDEX browser_sessions_by_id ON browser_sessions (id_sha256);
+CREATE INDEX browser_sessions_oldest ON browser_sessions (ends_at);
+COMMIT;
