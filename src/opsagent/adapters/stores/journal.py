@@ -8,11 +8,12 @@ from sqlalchemy import Connection, bindparam, select
 
 from opsagent.adapters.stores.codec import decode
 from opsagent.adapters.stores.engine import Engine
-from opsagent.adapters.stores.run_rows import of_run
-from opsagent.adapters.stores.tables import events, steps
+from opsagent.adapters.stores.run_rows import OF_RUN, of_run
+from opsagent.adapters.stores.tables import events, runs, steps
 from opsagent.adapters.stores.timeline import write_events
 from opsagent.domain.event import RunEvent
 from opsagent.domain.step import Step
+from opsagent.errors import NotFound
 from opsagent.ports.clock import Clock
 
 _STEPS = (
@@ -20,6 +21,7 @@ _STEPS = (
     .where(steps.c.tenant == bindparam("of_tenant"), steps.c.run_id == bindparam("of_run"))
     .order_by(steps.c.number)
 )
+_LAST = select(runs.c.last_event).where(OF_RUN)
 
 
 class SqlJournal:
@@ -48,6 +50,17 @@ class SqlJournal:
 
         def work(connection: Connection) -> list[RunEvent]:
             return [decode(RunEvent, body) for body in connection.execute(query).scalars()]
+
+        return await self._engine.read(work)
+
+    async def newest(self, tenant: str, run_id: str) -> int:
+        """The number of the last event. NotFound."""
+
+        def work(connection: Connection) -> int:
+            last = connection.execute(_LAST, of_run(tenant, run_id)).scalar_one_or_none()
+            if last is None:
+                raise NotFound(f"There is no run {run_id}.", fix="List the runs; ended ones are deleted after 30 days.")
+            return int(last)
 
         return await self._engine.read(work)
 
