@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 
 from opsagent.web.dashboard.pages import (
     approvals,
+    chat,
     connections,
     home,
     run,
@@ -30,6 +31,8 @@ _PAGES: dict[str, Callable[..., Any]] = {
     "/runs": runs.runs,
     "/runs/{run_id}": run.run,
     "/approvals": approvals.approvals,
+    "/chat": chat.chat,
+    "/chat/{conversation_id}": chat.talk,
     "/tickets": tickets.tickets,
     "/tickets/{ticket_id}": ticket.ticket,
     "/runbooks": runbooks.runbooks,

@@ -19,9 +19,10 @@ _KINDS = {"tool_call": "command", "tool_result": "outcome", "final": "end"}
 class Timeline:
     """Lines only ever come; one that is shown is never touched again."""
 
-    def __init__(self, api: Api, path: str) -> None:
+    def __init__(self, api: Api, path: str, *, at_once: int = AT_ONCE) -> None:
         self._api = api
         self._path = path
+        self._at_once = at_once
         self._first = self._last = 0
         with ui.element("div") as self._earlier:
             button("Show earlier lines", self._show_earlier, kind="small")
@@ -31,7 +32,7 @@ class Timeline:
     async def begin(self) -> None:
         """The newest lines."""
         newest = (await self._api.get(self._path, limit=1))["lastEvent"]
-        self._first = self._last = max(0, newest - AT_ONCE)
+        self._first = self._last = max(0, newest - self._at_once)
         await self.refresh()
         self._earlier.set_visibility(self._first > 0)
 
