@@ -57,6 +57,14 @@
     }
   });
 
+  // What somebody writes for long is not lost by a slip of the thumb.
+  addEventListener("input", (event) => {
+    if (event.target.matches?.("[data-keep]")) event.target.dataset.unsaved = "";
+  });
+  addEventListener("beforeunload", (event) => {
+    if (document.querySelector("[data-unsaved]")) event.preventDefault();
+  });
+
   const whole = new WeakMap();
   addEventListener("input", (event) => {
     if (!event.target.matches?.(".find")) return;

@@ -121,10 +121,10 @@ class _RunOfLine:
         self.asks_or_asked = False
         with ui.element("div").classes("card run-here"):
             self._status = html("", classes="stack").props('role="status"')
+            self._asks = Asks(visit, run_id)
             with ui.element("details").props("open") as self._happens:
                 html("What happens", tag="summary")
                 self._timeline = Timeline(visit.api, f"/api/agent-ops/{segment(run_id)}/events", at_once=_EVENTS)
-            self._asks = Asks(visit, run_id)
         self._told = False
 
     async def begin(self, run: dict[str, Any]) -> None:

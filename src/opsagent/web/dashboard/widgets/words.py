@@ -45,6 +45,12 @@ _STATUS = {
     "true_positive": ("●", "bad", "Real"),
     "false_positive": ("○", "good", "Noise"),
     "uncertain": ("?", "ask", "Uncertain"),
+    "merged": ("✓", "good", "Merged"),
+    "discarded": ("—", "quiet", "Discarded"),
+    "cover_ready": ("✓", "good", "Ready"),
+    "cover_partly": ("◆", "ask", "Partly"),
+    "cover_none": ("✕", "bad", "No runbook"),
+    "switched_off": ("■", "quiet", "Switched off"),
 }
 _SOURCES = {
     "slack": ("#", "Slack"),

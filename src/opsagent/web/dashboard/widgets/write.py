@@ -41,6 +41,8 @@ class Field:
         self.element.props["aria-label"] = label
         if hint:
             self.element.props["placeholder"] = hint
+        if pause_s:
+            self.element.props["data-keep"] = "true"  # the page's script asks before what was typed is lost
         if most:
             self.element.props["maxlength"] = str(most)
         if text and not rows:
@@ -69,6 +71,10 @@ class Field:
         with suppress(TimeoutError):  # a browser that does not answer has told all it could
             self.text = str(await ui.run_javascript(f"return getHtmlElement({self.element.id}).value", timeout=5.0))
         return self.text
+
+    def is_kept(self) -> None:
+        """What was typed is stored: the page may be left without a question."""
+        ui.run_javascript(f"delete getHtmlElement({self.element.id}).dataset.unsaved")
 
     def put(self, text: str) -> None:
         """Let this stand in it."""
@@ -117,11 +123,7 @@ class Choice:
     def __init__(self, label: str, options: list[tuple[str, str]], value: str = "") -> None:
         self.value = value
         self._changed: Callable[[], Awaitable[None]] | None = None
-        made = Markup("").join(
-            Markup('<option value="{}"{}>{}</option>').format(key, Markup(" selected") if key == value else "", words)
-            for key, words in options
-        )
-        self.element = html(made, tag="select")
+        self.element = html(_options(options, value), tag="select")
         self.element.props["aria-label"] = label
         self.element.on("change", self._chosen, js_handler="(e) => emit(e.target.value)")
 
@@ -129,7 +131,19 @@ class Choice:
         """Do this whenever another is chosen."""
         self._changed = act
 
+    def offer(self, options: list[tuple[str, str]], value: str) -> None:
+        """Let these be chosen from, and this one be chosen."""
+        self.value = value
+        self.element.set_content(str(_options(options, value)))
+
     async def _chosen(self, event: Any) -> None:
         self.value = str(event.args)
         if self._changed is not None:
             await self._changed()
+
+
+def _options(options: list[tuple[str, str]], value: str) -> Markup:
+    return Markup("").join(
+        Markup('<option value="{}"{}>{}</option>').format(key, Markup(" selected") if key == value else "", words)
+        for key, words in options
+    )
