@@ -15,7 +15,7 @@ from opsagent.web.dashboard.pages.editor import NOT_YOURS
 from opsagent.web.dashboard.shell import shown
 from opsagent.web.dashboard.visit import Visit
 from opsagent.web.dashboard.widgets.press import button, html
-from opsagent.web.dashboard.widgets.words import badge, text
+from opsagent.web.dashboard.widgets.words import badge, text, times
 from opsagent.web.dashboard.widgets.write import labelled
 
 _MOST_BYTES = 900_000  # of a file: a message of the page's socket holds a million
@@ -111,7 +111,7 @@ def _alert(one: dict[str, Any]) -> Markup:
     uses = one["uses"]
     facts = [one["why"], f"on {one['target']}" if one["target"] else ""]
     if uses and uses["used"]:
-        facts.append(f"used {uses['used']} times, healthy after {uses['yes']}")
+        facts.append(f"used {times(uses['used'])}, healthy after {uses['yes']}")
     points = Markup("").join(Markup("<li>{}</li>").format(text(each)) for each in (*one["problems"], *one["notes"]))
     return Markup(
         '<div class="row-in covered"><span class="what"><strong>{}</strong> <span class="quiet">{} {}:{}</span>'

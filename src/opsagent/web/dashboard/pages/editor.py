@@ -15,7 +15,7 @@ from opsagent.web.dashboard.visit import Visit
 from opsagent.web.dashboard.widgets.editor import Editor
 from opsagent.web.dashboard.widgets.press import button, html
 from opsagent.web.dashboard.widgets.words import text
-from opsagent.web.dashboard.widgets.write import labelled
+from opsagent.web.dashboard.widgets.write import Field
 
 PATH = "/api/v1/runbooks"
 NOT_YOURS = Markup("<strong>Runbooks are written by operators.</strong>Your role ({}) may read and search them.")
@@ -71,7 +71,7 @@ class _Editing:
         self._trouble = html("", classes="trouble").props('role="alert"')
         self._trouble.set_visibility(False)
         with ui.element("div").classes("row save"):
-            self._note = labelled("Why (kept with the version)", most=200)
+            self._note = Field("Why it changes", most=200, hint="Why (kept with the version)", classes="grow")
             button("Save", self._save, kind="primary")
             back = f"/runbooks/{segment(found['runbookId'])}" if found else "/runbooks"
             html("Cancel", tag="a", classes="button").props["href"] = back

@@ -16,7 +16,7 @@ from opsagent.web.dashboard.widgets.difference import difference
 from opsagent.web.dashboard.widgets.press import button, html, sure
 from opsagent.web.dashboard.widgets.prose import prose
 from opsagent.web.dashboard.widgets.rehearsal import rehearsal
-from opsagent.web.dashboard.widgets.words import badge, pairs, text, when
+from opsagent.web.dashboard.widgets.words import badge, pairs, text, times, when
 from opsagent.web.dashboard.widgets.write import Choice
 
 
@@ -157,7 +157,7 @@ def _helped(uses: dict[str, Any]) -> str:
     if not uses["used"]:
         return "not yet"
     return (
-        f"{uses['used']} times; measured healthy after {uses['yes']}, not healthy after {uses['no']}, "
+        f"{times(uses['used'])}; measured healthy after {uses['yes']}, not healthy after {uses['no']}, "
         f"not measurable after {uses['notMeasurable']}"
     )
 

@@ -22,7 +22,7 @@ _EMPTY = Markup(
 )
 _SEARCH = Markup(
     '<form role="search" class="row" action="/runbooks"><input type="search" name="q" value="{}" '
-    'placeholder="Search as the agent does" aria-label="Search runbooks" style="flex: 1 1 16rem">'
+    'placeholder="Search as the agent does" aria-label="Search runbooks" class="grow">'
     '<button class="button" type="submit">Search</button></form>'
 )
 

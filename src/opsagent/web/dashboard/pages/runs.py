@@ -43,7 +43,7 @@ _EMPTY = Markup(
 )
 _SEARCH = Markup(
     '<form role="search" class="row" action="/runs">{}<input type="search" name="text" value="{}" maxlength="200" '
-    'placeholder="Words of the task, runbook, target, result" aria-label="Search runs" style="flex: 1 1 16rem">'
+    'placeholder="Words of the task, runbook, target, result" aria-label="Search runs" class="grow">'
     '<button class="button" type="submit">Search</button></form>'
 )
 

@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from opsagent.web.dashboard.widgets.words import text
 
+_HEAD = 2  # lines that name the two texts
 _KINDS = {"+": "added", "-": "gone", "@": "place"}
 
 
@@ -14,6 +15,9 @@ def difference(diff: str) -> Markup:
     if not diff:
         return Markup('<p class="quiet">The two texts are equal.</p>')
     lines = Markup("").join(
-        Markup('<span class="{}">{}\n</span>').format(_KINDS.get(line[:1], ""), text(line)) for line in diff.split("\n")
+        Markup('<span class="{}">{}\n</span>').format(
+            "place" if number < _HEAD else _KINDS.get(line[:1], ""), text(line)
+        )
+        for number, line in enumerate(diff.split("\n"))
     )
     return Markup('<pre class="output diff" tabindex="0" aria-label="What changed">{}</pre>').format(lines)

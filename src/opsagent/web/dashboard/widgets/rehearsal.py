@@ -22,7 +22,7 @@ def rehearsal(found: dict[str, Any]) -> Markup:
 
 def _step(one: dict[str, Any]) -> Markup:
     verdict = one["verdict"]
-    sign = badge(verdict["decision"].lower()) if verdict else badge("unknown")
+    sign = badge(verdict["decision"].lower()) if verdict else badge("untold")
     opened = Markup(" open") if verdict is None or verdict["decision"] == "DENY" else ""
     return Markup(
         '<div class="row-in"><details{}><summary>{} <strong>{}</strong> <span class="quiet">{} · {}</span></summary>'
@@ -32,7 +32,7 @@ def _step(one: dict[str, Any]) -> Markup:
         sign,
         text(one["name"] or one["phase"]),
         text(one["phase"]),
-        text(one["target"] or "no target"),
+        text(one["target"] or "no target yet"),
         Markup("<p>{}</p>").format(text(one["problem"])) if one["problem"] else "",
         command(one["command"]) if one["command"] else "",
         _judged(verdict) if verdict else "",
