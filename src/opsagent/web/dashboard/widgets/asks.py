@@ -26,8 +26,9 @@ class Asks:
         self._list = ui.element("div").classes("cardlist asks").props('role="list" aria-label="Questions"')
         self._list.set_visibility(False)
 
-    async def show(self, pending: Mapping[str, Any]) -> None:
-        """As `/api/v1/agent/pending-approvals` tells it now."""
+    async def show(self, pending: Mapping[str, Any]) -> bool:
+        """As `/api/v1/agent/pending-approvals` tells it now; whether there is a new question."""
+        before = len(self._cards)
         asked = {one["approvalId"]: one for one in pending["approvals"] if one["runId"] == self._run_id}
         unknown = {one["step"]["stepId"]: one for one in pending["unknownSteps"] if one["sessionId"] == self._run_id}
         for kind, found in ((Question, asked), (UnknownEnd, unknown)):
@@ -38,6 +39,7 @@ class Asks:
             if key not in self._open:
                 await card.ended()
         self._list.set_visibility(bool(self._cards))
+        return len(self._cards) > before
 
     @property
     def waiting(self) -> bool:

@@ -23,7 +23,8 @@ _PAGE = 200
 _SOURCES = {"runbook": "/runbooks", "run": "/runs", "ticket": "/tickets"}
 _FEW = 4
 _DOWN = "scrollTo({top: document.body.scrollHeight})"
-_DOWN_IF_NEAR = f"if (innerHeight + scrollY > document.body.scrollHeight - 400) {_DOWN}"
+_SHOW = """if (document.documentElement.dataset.reads !== "above")
+  getHtmlElement(%d).scrollIntoView({block: "start"})"""
 
 
 class Talk:
@@ -37,7 +38,7 @@ class Talk:
         self._path = path
         self._mine = mine
         self._first = self._last = 0
-        self._shown: set[int] = set()
+        self._shown: dict[int, ui.element] = {}
         self._runs: dict[int, _RunOfLine] = {}
         with ui.element("div") as self._earlier:
             button("Show earlier lines", self._show_earlier, kind="small")
@@ -61,32 +62,33 @@ class Talk:
         """The lines that have come since, and how the runs stand."""
         open_runs = [number for number, one in self._runs.items() if not one.ended]
         after = min([self._last, *(number - 1 for number in open_runs)])
-        fresh = 0
+        seen = self._last
         while True:
             page = await self._visit.api.get(self._path, after=after, limit=_PAGE)
             for one in page["lines"]:
-                fresh += await self._put(one)
+                await self._put(one)
             if page["nextAfter"] is None:
                 break
             after = page["nextAfter"]
         if any(one.asks_or_asked for one in self._runs.values()):
             pending = await self._visit.api.get("/api/v1/agent/pending-approvals")
-            for run in self._runs.values():
-                await run.ask(pending)
-        if fresh:
-            ui.run_javascript(_DOWN_IF_NEAR)
+            for number, run in self._runs.items():
+                if await run.ask(pending):
+                    seen = min(seen, number - 1)
+        if first := next((number for number in sorted(self._shown) if number > seen), None):
+            ui.run_javascript(_SHOW % self._shown[first].id)
 
-    async def _put(self, one: dict[str, Any], *, place: int = -1) -> bool:
-        """Show a line or, of one that is shown, how its run stands; whether it is new."""
+    async def _put(self, one: dict[str, Any], *, place: int = -1) -> None:
+        """Show a line or, of one that is shown, how its run stands."""
         number = one["number"]
         if number in self._shown:
             if number in self._runs and one["run"]:
                 await self._runs[number].show(one["run"])
-            return False
-        self._shown.add(number)
+            return
         self._last = max(self._last, number)
         kind = one["kind"]
         with self._list, ui.element("li").classes(f"said-line {kind}") as item:
+            self._shown[number] = item
             html(_said(one, self._visit.name if self._mine else "They"))
             if kind == "offer":
                 if self._mine and "operate" in self._visit.may:
@@ -99,7 +101,6 @@ class Talk:
             item.move(target_index=place)
         if number in self._runs:
             await self._runs[number].begin(one["run"])
-        return True
 
     async def _show_earlier(self) -> None:
         start = max(0, self._first - AT_ONCE)
@@ -148,10 +149,9 @@ class _RunOfLine:
             self._before = told
             self._status.set_content(told)
 
-    async def ask(self, pending: dict[str, Any]) -> None:
-        """What it asks people now."""
-        if self.asks_or_asked:
-            await self._asks.show(pending)
+    async def ask(self, pending: dict[str, Any]) -> bool:
+        """What it asks people now; whether there is a new question."""
+        return self.asks_or_asked and await self._asks.show(pending)
 
 
 def _stands(run: dict[str, Any]) -> Markup:
