@@ -1,11 +1,11 @@
-"""What a run can be found by: one short text each, in the order of the list, so that a search reads nothing else."""
+"""What a run can be found by: one short text each, so that a search reads no whole run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Double, Select, Table, and_, bindparam, delete
+from sqlalchemy import Column, ColumnElement, Connection, Double, Table, bindparam, delete, exists
 
 from opsagent.adapters.stores.columns import key_column, metadata, text_column
 from opsagent.adapters.stores.tables import runs
@@ -14,7 +14,7 @@ from opsagent.domain.run import Run
 
 MAX_WORDS = 10  # of one search; each is compared with every text that is passed
 _CHARS = 500  # of the task, and of what came of it: the lines people read
-# In SQLite the rows lie in the order of the key (sqlite.org/withoutrowid.html): newest first is a walk over short rows.
+# In SQLite the rows lie in the order of the key (sqlite.org/withoutrowid.html): the texts of a list are neighbours.
 run_texts = Table(
     "run_texts",
     metadata,
@@ -42,17 +42,19 @@ def forget_words(connection: Connection, which: Sequence[dict[str, Any]]) -> Non
     connection.execute(_FORGET, [{name: one[name] for name in ("of", "at", "run")} for one in which])
 
 
-def with_words(query: Select[Any], text: str) -> Select[Any]:
-    """The query over runs, of those whose text holds every word of `text`, as a part of a word too."""
-    joined = and_(
+def holds(text: str) -> ColumnElement[bool]:
+    """The condition on `runs` that a run's text holds every word of `text`, as a part of a word too.
+
+    A list keeps to its own index with it, newest first, and looks one short text up for each run it passes. As a join
+    the database would choose where to begin, and may sort every run there is.
+    """
+    words = text.casefold().split()[:MAX_WORDS]
+    of_run = (
         run_texts.c.tenant == runs.c.tenant,
         run_texts.c.created_at == runs.c.created_at,
         run_texts.c.run_id == runs.c.id,
     )
-    query = query.join(run_texts, joined)
-    for word in text.casefold().split()[:MAX_WORDS]:
-        query = query.where(run_texts.c.words.contains(word, autoescape=True))
-    return query
+    return exists().where(*of_run, *[run_texts.c.words.contains(word, autoescape=True) for word in words])
 
 
 def _row(run: Run) -> dict[str, Any]:

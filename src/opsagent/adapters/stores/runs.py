@@ -14,7 +14,7 @@ from opsagent.adapters.stores.due_rows import FREE, due_runs
 from opsagent.adapters.stores.engine import Engine
 from opsagent.adapters.stores.paging import newest_first, page_of
 from opsagent.adapters.stores.run_rows import LOADED, OF_RUN, OPEN, fetch, load, new_row, of_run
-from opsagent.adapters.stores.run_texts import note_words, run_texts, with_words
+from opsagent.adapters.stores.run_texts import holds, note_words
 from opsagent.adapters.stores.tables import idempotency_keys, runs
 from opsagent.adapters.stores.timeline import write_events_if_possible
 from opsagent.domain.event import AuditEntry, RunEvent
@@ -120,18 +120,16 @@ class SqlRuns:
     ) -> Page[Run]:
         """Newest first; each filter has an index that ends in (time, id). InputError for a bad cursor.
 
-        Words are looked for in the short texts of `run_texts`, which are walked newest first until the page is full.
+        With words the list is walked until the page is full, and the short text of each run in it is looked up.
         """
         query = select(*LOADED).where(runs.c.tenant == tenant)
-        at, identifier = runs.c.created_at, runs.c.id
         if text.strip():
-            query = with_words(query, text).where(run_texts.c.tenant == tenant)
-            at, identifier = run_texts.c.created_at, run_texts.c.run_id
+            query = query.where(holds(text))
         if source is not None:
             query = query.where(runs.c.source == source.value)
         if status is not None:
             query = query.where(runs.c.status == status.value)
-        query = newest_first(query, at, identifier, limit=limit, cursor=cursor)
+        query = newest_first(query, runs.c.created_at, runs.c.id, limit=limit, cursor=cursor)
         return await self._engine.read(lambda connection: page_of(connection.execute(query).all(), limit, load))
 
     async def due(self, limit: int) -> Sequence[DueRun]:

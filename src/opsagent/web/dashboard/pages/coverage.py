@@ -69,10 +69,12 @@ class _Coverage:
             return
         self._file = str(name)[:200]
         self._rules.put(str(words))
-        await self._report()
+        await self._tell(str(words))
 
     async def _report(self) -> None:
-        rules = await self._rules.read()
+        await self._tell(await self._rules.read())
+
+    async def _tell(self, rules: str) -> None:
         if not rules.strip():
             self._refused("There is no rule yet.", "Choose a file, or paste rules above.")
             return
