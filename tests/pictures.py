@@ -64,14 +64,8 @@ def filled(served: Served, folder: Path) -> dict[str, str]:
     ticket = admin.get_json("/api/v1/tickets")["tickets"][0]
     admin.question(ticket["runId"])
     learned = lamp.text().replace(f"id: {lamp.runbook}", "id: checkout-slow").replace(lamp.alert, "CheckoutSlow")
-    teach(
-        served.folder,
-        learned,
-        runbook_id="checkout-slow",
-        title="The checkout is slow",
-        run_id=run_id,
-        connection="checkout",
-    )
+    names = {"runbook_id": "checkout-slow", "title": "The checkout is slow", "connection": lamp.name}
+    teach(served.folder, learned, run_id=run_id, **names)
     return {
         "home": "/",
         "approvals": "/approvals",
