@@ -64,6 +64,18 @@ def test_what_a_colleague_stored_meanwhile_is_not_overwritten(visit: Visit, admi
     assert "Mine: what" in page.get_by_label("Text").input_value()
 
 
+def test_what_was_typed_is_not_lost_by_a_slip(visit: Visit, shop: Shop) -> None:
+    page = visit("operator").open(f"/editor?runbook={shop.runbook}")
+    expect(findings(page)).to_contain_text("Understood")
+    asked: list[str] = []
+    page.on("dialog", lambda one: (asked.append(one.type), one.dismiss()))
+    change(page, "What does it say", "Mine: what does it say")
+    with page.expect_event("dialog"):
+        page.get_by_role("link", name="Cancel").click(no_wait_after=True)
+    assert asked == ["beforeunload"]
+    assert "Mine: what" in page.get_by_label("Text").input_value()
+
+
 def test_a_new_runbook_is_tried_before_it_is_stored(visit: Visit, admin: Caller, shop: Shop) -> None:
     page = visit("operator").open("/editor?alert=Flooded")
     expect(findings(page)).to_contain_text("For: Flooded")

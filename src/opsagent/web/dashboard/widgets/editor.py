@@ -102,7 +102,7 @@ class Editor:
         if not self._understood:
             self._rehearsed.set_content("Mend the finding first.")
             return
-        body = {"text": source, "connection": self._where.value, "parameters": _pairs(await self._values.read())}
+        body = {"text": source, "connection": self._where.value, "parameters": pairs_in(await self._values.read())}
         found = await self._visit.api.post(f"/api/v1/runbooks/{segment(self._understood)}/dry-run", body)
         self._rehearsed.set_content(str(rehearsal(found)))
 
@@ -119,7 +119,7 @@ def _understood(found: dict[str, Any]) -> Markup:
     )
 
 
-def _pairs(lines: str) -> dict[str, str]:
+def pairs_in(lines: str) -> dict[str, str]:
     """The values of lines of the form name=value; what is no such line is left out."""
     parts = [line.partition("=") for line in lines.splitlines() if "=" in line]
     return {name.strip(): value.strip() for name, _, value in parts if name.strip()}

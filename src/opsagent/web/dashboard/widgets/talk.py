@@ -43,7 +43,8 @@ class Talk:
         with ui.element("div") as self._earlier:
             button("Show earlier lines", self._show_earlier, kind="small")
         self._earlier.set_visibility(False)
-        self._list = ui.element("ol").classes("log").props('role="log" aria-label="Lines"')
+        with ui.element("div").props('role="log" aria-label="Lines"'):
+            self._list = ui.element("ol").classes("log")
 
     async def begin(self, newest: int) -> None:
         """The newest lines; `newest` is the number of the last."""
