@@ -49,6 +49,7 @@ def test_a_task_becomes_a_run_that_is_watched_and_approved_in_the_chat(visit: Vi
     start(page, shop)
     card = page.locator("article").filter(has_text=str(shop.healthy))
     expect(page.locator(".run-here")).to_contain_text("Asks")
+    expect(page.get_by_role("button", name="Start it again")).to_be_visible()
     say(page, "yes, approve it")
     expect(page.locator("li.message")).to_have_count(2)
     expect(page.locator("li.answer")).to_have_count(1)

@@ -23,6 +23,7 @@ from opsagent.web.dashboard.widgets.write import Field
 PATH = "/api/v1/conversations"
 MOST_CHARS = 10_000  # of one message; docs/chat.md
 _AT_ONCE = 30
+_NOTHING_EARLIER = 2**31  # the page reads the lines itself: the stream need only say when
 _BEFORE = "opsagent.first"  # a message that begins a conversation, kept in the tab until its page is there
 _EMPTY = Markup("<strong>No conversation yet.</strong>Write below: it begins one.")
 _BEGIN = Markup(
@@ -64,7 +65,7 @@ async def talk(request: Request, client: Client, conversation_id: str) -> Respon
             with ui.element("section").classes("talk").props('aria-label="Conversation"'):
                 await _conversation(visit, path, found)
 
-    return await shown(request, client, "Chat", build, place="/chat", stream=path)
+    return await shown(request, client, "Chat", build, place="/chat", stream=f"{path}?after={_NOTHING_EARLIER}")
 
 
 async def _conversation(visit: Visit, path: str, found: dict[str, Any]) -> None:

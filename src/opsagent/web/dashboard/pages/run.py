@@ -27,6 +27,7 @@ _VERIFIED = {
     "no": "Measured, and not healthy.",
     "not_measurable": "Nothing to measure it by.",
 }
+_NOTHING_EARLIER = 2**53  # the page reads the timeline itself: the stream need only say when
 _NO_STEPS = Markup("<strong>No command yet.</strong>Each one appears here before it runs.")
 
 
@@ -42,7 +43,7 @@ async def run(request: Request, client: Client, run_id: str) -> Response | None:
         ui.keyboard(on_key=page.asks.key, repeating=False)
         visit.fresh.append(page.timeline.refresh)
 
-    return await shown(request, client, "Run", build, place="/runs", stream=f"{path}/events")
+    return await shown(request, client, "Run", build, place="/runs", stream=f"{path}/events?after={_NOTHING_EARLIER}")
 
 
 class _RunPage:

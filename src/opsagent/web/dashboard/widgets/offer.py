@@ -20,14 +20,21 @@ class Offer:
         self._visit = visit
         self._path = path
         self._offered = offered
+        self._form = ui.element("div").classes("row offer")
+        self._show("Choose a target …", "primary")
+
+    def started(self) -> None:
+        """A run came of it: it can be started again, and does not press for it."""
+        self._form.clear()
+        self._show("Start it again …", "small")
+
+    def _show(self, words: str, kind: str) -> None:
         self._fields: dict[str, Field] = {}
         self._where: Choice | None = None
-        with ui.element("div").classes("row offer") as self._form:
-            self._choose = button("Choose a target …", self._fill, kind="primary")
-            html(
-                Markup('<a href="/runbooks/{}">Read the runbook</a>').format(segment(offered["runbookId"])),
-                classes="quiet",
-            )
+        link = Markup('<a href="/runbooks/{}">Read the runbook</a>').format(segment(self._offered["runbookId"]))
+        with self._form:
+            self._choose = button(words, self._fill, kind=kind)
+            html(link, classes="quiet")
 
     async def _fill(self) -> None:
         targets = (await self._visit.api.get("/api/v1/connections"))["connections"]

@@ -40,6 +40,7 @@ class Talk:
         self._first = self._last = 0
         self._shown: dict[int, ui.element] = {}
         self._runs: dict[int, _RunOfLine] = {}
+        self._offers: dict[int, Offer] = {}
         with ui.element("div") as self._earlier:
             button("Show earlier lines", self._show_earlier, kind="small")
         self._earlier.set_visibility(False)
@@ -93,9 +94,11 @@ class Talk:
             html(_said(one, self._visit.name if self._mine else "They"))
             if kind == "offer":
                 if self._mine and "operate" in self._visit.may:
-                    Offer(self._visit, self._path, one)
+                    self._offers[number] = Offer(self._visit, self._path, one)
                 else:
                     html("Starting it needs the role operator, and the conversation's own person.", classes="quiet")
+            if one["of"] in self._offers:
+                self._offers[one["of"]].started()
             if kind == "run" and one["run"]:
                 self._runs[number] = _RunOfLine(self._visit, one["run"]["runId"])
         if place >= 0:
