@@ -14,7 +14,7 @@ from opsagent.web.dashboard.shell import shown
 from opsagent.web.dashboard.visit import Visit
 from opsagent.web.dashboard.widgets.press import html
 from opsagent.web.dashboard.widgets.rows import Row, Rows, line
-from opsagent.web.dashboard.widgets.words import badge, text
+from opsagent.web.dashboard.widgets.words import badge, text, times
 
 _EMPTY = Markup(
     "<strong>No runbook here.</strong><code>opsagent runbooks add --shipped</code> adds those for common trouble; "
@@ -75,4 +75,9 @@ def _listed(one: dict[str, Any], under: str, sign: Markup | str = "") -> Row:
 
 
 def _used(uses: dict[str, Any]) -> str:
-    return f"{uses['yes']} of {uses['used']} healthy" if uses["used"] else "not used yet"
+    """How often ended runs followed it, and, of those after which something was measured, how many were healthy."""
+    if not uses["used"]:
+        return "not used yet"
+    measured = uses["yes"] + uses["no"]
+    healthy = f", healthy after {uses['yes']} of {measured}" if measured else ""
+    return f"used {times(uses['used'])}{healthy}"
