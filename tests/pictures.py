@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 
 from browsers import PHONE, Visitor, chromium, visitor
-from served import Caller, Served, serve, shop_in
+from served import Caller, Served, Shop, serve, shop_in
+from taught import teach
 
 SMALL = {"viewport": {"width": 1040, "height": 680}}
 LOOKS = {
@@ -62,6 +63,9 @@ def filled(served: Served, folder: Path) -> dict[str, str]:
     admin.json_of("POST", "/api/v1/tickets/webhook/alertmanager", kiln.alerts(), status=202)
     ticket = admin.get_json("/api/v1/tickets")["tickets"][0]
     admin.question(ticket["runId"])
+    learned = lamp.text().replace(f"id: {lamp.runbook}", "id: checkout-slow").replace(lamp.alert, "CheckoutSlow")
+    names = {"runbook_id": "checkout-slow", "title": "The checkout is slow", "connection": lamp.name}
+    teach(served.folder, learned, run_id=run_id, **names)
     return {
         "home": "/",
         "approvals": "/approvals",
@@ -69,11 +73,26 @@ def filled(served: Served, folder: Path) -> dict[str, str]:
         "run": f"/runs/{run_id}",
         "tickets": "/tickets",
         "ticket": f"/tickets/{ticket['ticketId']}",
+        "chat": f"/chat/{talked(admin, kiln)}",
         "runbooks": "/runbooks",
+        "editor": f"/editor?runbook={lamp.runbook}",
+        "coverage": "/coverage",
+        "drafts": "/drafts",
+        "draft": f"/drafts/{run_id}",
         "runbook": f"/runbooks/{lamp.runbook}",
         "connections": "/connections",
         "settings": "/settings",
     }
+
+
+def talked(admin: Caller, shop: Shop) -> str:
+    """A conversation in which a run is watched; its id."""
+    path = "/api/v1/conversations"
+    talk = str(admin.json_of("POST", path, status=201)["conversationId"])
+    offer = admin.json_of("POST", f"{path}/{talk}/messages", {"text": shop.runbook})["reply"]
+    body = {"line": offer["number"], "connection": shop.name, "onlyLooks": True}
+    admin.run_once(admin.json_of("POST", f"{path}/{talk}/start", body, status=202)["runId"])
+    return talk
 
 
 def shipped(admin: Caller) -> None:

@@ -81,7 +81,9 @@ class Door(Protocol):
         """Work on a run in this process until it ends or waits for a person; a server needs no such push."""
         ...
 
-    async def runs(self, *, source: str = "", status: str = "", limit: int = 50, cursor: str = "") -> Json:
+    async def runs(
+        self, *, source: str = "", status: str = "", text: str = "", limit: int = 50, cursor: str = ""
+    ) -> Json:
         """`{runs, nextCursor}`, newest first."""
         ...
 

@@ -98,12 +98,15 @@ class LocalDoor(LocalCatalogue):
         """Work on a run here until it ends or waits for a person."""
         await self.app.worker.drive(self.principal.tenant, run_id)
 
-    async def runs(self, *, source: str = "", status: str = "", limit: int = 50, cursor: str = "") -> Json:
+    async def runs(
+        self, *, source: str = "", status: str = "", text: str = "", limit: int = 50, cursor: str = ""
+    ) -> Json:
         """Newest first."""
         page = await self.app.stores.runs.list(
             self.principal.tenant,
             source=Source(source) if source else None,
             status=RunStatus(status) if status else None,
+            text=text,
             limit=limit,
             cursor=cursor,
         )

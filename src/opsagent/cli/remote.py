@@ -90,9 +90,11 @@ class RemoteDoor:
     async def drive(self, run_id: str) -> None:
         """The server's workers do that."""
 
-    async def runs(self, *, source: str = "", status: str = "", limit: int = 50, cursor: str = "") -> Json:
+    async def runs(
+        self, *, source: str = "", status: str = "", text: str = "", limit: int = 50, cursor: str = ""
+    ) -> Json:
         """Newest first."""
-        query = _given(source=source, status=status, limit=str(limit), cursor=cursor)
+        query = _given(source=source, status=status, text=text, limit=str(limit), cursor=cursor)
         return await self._ask("GET", "/api/agent-ops", query=query)
 
     async def run(self, run_id: str) -> Json:

@@ -21,6 +21,9 @@ def runs(
     *,
     status: Annotated[StatusName | None, typer.Option("--status", help="Only runs that stand there.")] = None,
     source: Annotated[SourceName | None, typer.Option("--source", help="Only runs that came in there.")] = None,
+    text: Annotated[
+        str, typer.Option("--text", help="Only runs that hold each of these words.", show_default=False)
+    ] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, max=200, help="How many to show.")] = 20,
     cursor: Annotated[str, typer.Option("--cursor", help="Where the last page ended.", show_default=False)] = "",
     data_dir: DataDir = None,
@@ -31,12 +34,12 @@ def runs(
     place = Place(data_dir=data_dir, tenant=tenant, as_json=as_json)
 
     async def work(door: Door) -> Exit | None:
-        page = await door.runs(source=source or "", status=status or "", limit=limit, cursor=cursor)
+        page = await door.runs(source=source or "", status=status or "", text=text, limit=limit, cursor=cursor)
         if as_json:
             say_json(page)
             return None
         if not page["runs"]:
-            say("No runs yet." if not (status or source or cursor) else "No such runs.")
+            say("No runs yet." if not (status or source or text or cursor) else "No such runs.")
             return None
         now = door.now()
         table(

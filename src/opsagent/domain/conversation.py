@@ -24,12 +24,29 @@ class LineKind(StrEnum):
     RUN = "run"  # a run was started, whose own timeline tells the rest
 
 
+class CitedKind(StrEnum):
+    """What an answer was made from."""
+
+    RUNBOOK = "runbook"
+    RUN = "run"
+    TICKET = "ticket"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cited:
+    """One thing an answer was made from, so that whoever reads it can look for themselves."""
+
+    kind: CitedKind
+    id: str
+    title: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One line, numbered from 1 by the store. `text` is outside data, also where a model wrote it.
 
-    `of` is the number of the line this one replies to. `runbook_id` is what an offer names. `looks` says of a run that
-    it may only look. `by` is the model that answered, and `usage` what that cost.
+    `of` is the number of the line this one replies to; `cited` is what it was made from. `runbook_id` is what an offer
+    names. `looks` says of a run that it may only look. `by` is the model that answered, and `usage` what that cost.
     """
 
     tenant: str
@@ -44,6 +61,7 @@ class Line:
     looks: bool = False
     by: str = ""
     usage: Usage = field(default_factory=Usage)
+    cited: tuple[Cited, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

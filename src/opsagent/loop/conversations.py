@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from opsagent.domain.conversation import MEMORY_LINES, Conversation, Line, LineKind, memory
+from opsagent.domain.conversation import MEMORY_LINES, Cited, Conversation, Line, LineKind, memory
 from opsagent.domain.identity import Permission, Principal
 from opsagent.domain.page import Page
 from opsagent.domain.run import Run, Source
@@ -19,7 +19,7 @@ from opsagent.ports.answering import Answerer, Asks, Question, Reply
 from opsagent.ports.clock import Clock, Ids
 from opsagent.ports.conversations import LineKey
 from opsagent.ports.stores import IdempotencyKey, Stores
-from opsagent.stages.reply import facts_about, reply
+from opsagent.stages.reply import cited_runbook, facts_about, reply
 
 _LOOKED_THROUGH = 50  # runs and tickets, the newest, that a message is compared with
 _PLAINLY = "No model is set up, so this is a search and not an understanding."
@@ -151,7 +151,10 @@ class Conversations:
         try:
             searched = await self.library.search(message.tenant, message.text)
             found = [(hit, listed.runbook) for hit, listed in searched.joined] if searched.found.fits else []
-            facts = await self._facts(message)
+            known = await self._facts(message)
+            facts = [words for _, words in known]
+            cited = (*(cited_runbook(one) for _, one in found), *(one for one, _ in known))
+            message = replace(message, cited=cited)  # what is answered from it, is answered from these
             if self.answerer is None:
                 return self._plain(message, reply(message.text, found, facts), _PLAINLY)
             earlier = await self.stores.conversations.lines(
@@ -216,7 +219,7 @@ class Conversations:
             self._answer(asked, text), kind=LineKind.RUN, run_id=run.id, runbook_id=trigger.runbook_id, looks=looks
         )
 
-    async def _facts(self, message: Line) -> Sequence[str]:
+    async def _facts(self, message: Line) -> Sequence[tuple[Cited, str]]:
         runs = await self.stores.runs.list(message.tenant, limit=_LOOKED_THROUGH)
         tickets = await self.stores.tickets.list(message.tenant, limit=_LOOKED_THROUGH)
         return facts_about(message.text, runs.items, tickets.items)

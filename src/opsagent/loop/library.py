@@ -12,7 +12,7 @@ from opsagent.domain.connection import BUILT_IN_SANDBOX, Connection
 from opsagent.domain.coverage import AlertRule, Covered
 from opsagent.domain.identity import Principal
 from opsagent.domain.instruction import Instruction
-from opsagent.domain.library import Imported, RunbookVersion, SourceFile, Uses
+from opsagent.domain.library import Imported, Remark, RunbookVersion, SourceFile, Uses
 from opsagent.domain.manifest import Verdict
 from opsagent.domain.rehearsed import Rehearsed
 from opsagent.domain.runbook import Runbook
@@ -124,6 +124,11 @@ class Library:
         if origin:
             runbook = replace(runbook, origin=origin, origin_version=runbook.version)
         return await self.runbooks.put(runbook, principal.id, expected=expected, note=note[:MAX_NOTE_CHARS])
+
+    def check(self, tenant: str, text: str, path: str) -> tuple[Runbook, Sequence[Remark]]:
+        """What a text is understood as, and what its author should look at; nothing is stored. RunbookError."""
+        runbook, remarks = self.readers.page(text, path)
+        return replace(runbook, tenant=tenant), remarks
 
     async def instruct(self, principal: Principal, instruction: Instruction, *, expected: str | None = "") -> Runbook:
         """Store a runbook of one step, by default only if there is none of that id. RunbookError, VersionMismatch."""

@@ -132,10 +132,15 @@ class RunStore(Protocol):
         *,
         source: Source | None = None,
         status: RunStatus | None = None,
+        text: str = "",
         limit: int = 50,
         cursor: str = "",
     ) -> Page[Run]:
-        """Newest first. A key-range read on the tenant's (or its source's) time index; InputError for a bad cursor."""
+        """Newest first. A key-range read on the tenant's (or its source's) time index; InputError for a bad cursor.
+
+        With `text`, those that hold each of its words somewhere (ten of them at most, capitals or not) in their id, the
+        start of their task, who asked, the runbook, the target, and how they ended: a key-range read on short texts.
+        """
         ...
 
     async def due(self, limit: int) -> Sequence[DueRun]:
@@ -197,6 +202,10 @@ class JournalStore(Protocol):
 
     async def events(self, tenant: str, run_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[RunEvent]:
         """Events with a sequence above `after`, in order. One key-range read."""
+        ...
+
+    async def newest(self, tenant: str, run_id: str) -> int:
+        """The number of a run's last event; some before it may be missing (DA-8). NotFound. A get by key."""
         ...
 
     async def append(self, events: Sequence[RunEvent]) -> Sequence[RunEvent]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from opsagent.domain.conversation import Cited, CitedKind
 from opsagent.domain.run import Run
 from opsagent.domain.runbook import Runbook
 from opsagent.domain.ticket import Ticket
@@ -36,8 +37,11 @@ def reply(text: str, found: Sequence[tuple[Hit, Runbook]], facts: Sequence[str])
     return Reply(asks=Asks.ANSWER, text="\n".join([*known, *runbooks]))
 
 
-def facts_about(text: str, runs: Sequence[Run], tickets: Sequence[Ticket]) -> tuple[str, ...]:
-    """The runs and tickets, given newest first, that share a word with the message; a few of each, in words."""
+def facts_about(text: str, runs: Sequence[Run], tickets: Sequence[Ticket]) -> tuple[tuple[Cited, str], ...]:
+    """The runs and tickets, given newest first, that share a word with the message; a few of each.
+
+    Each with what is known of it in words.
+    """
     asked = set(re.findall(r"\w+", text.lower()))
     words = {one.lower() for one in _WORD.findall(text)} - _ABOUT_RUNS - _ABOUT_TICKETS
     all_runs, all_tickets = bool(asked & _ABOUT_RUNS), bool(asked & _ABOUT_TICKETS)
@@ -46,13 +50,26 @@ def facts_about(text: str, runs: Sequence[Run], tickets: Sequence[Ticket]) -> tu
         if len(told) >= 2 * MOST_FACTS:
             break
         if (all_tickets and ticket.status.value == "open") or _shares(words, f"{ticket.name} {ticket.title}"):
-            told.append(f"ticket {ticket.id[:8]}, {ticket.status.value}: {one_line(ticket.title or ticket.name, 160)}")
+            told.append(_of_ticket(ticket))
     return tuple(told)
 
 
-def _of_run(run: Run) -> str:
+def _of_run(run: Run) -> tuple[Cited, str]:
     end = f" {one_line(run.result.summary, 160)}" if run.result else ""
-    return f"run {run.id[:8]}, {run.status.value}: {one_line(run.task, 120)}.{end}"
+    title = one_line(run.task, 120)
+    words = f"run {run.id[:8]}, {run.status.value}: {title}.{end}"
+    return Cited(kind=CitedKind.RUN, id=run.id, title=title), words
+
+
+def _of_ticket(ticket: Ticket) -> tuple[Cited, str]:
+    title = one_line(ticket.title or ticket.name, 160)
+    words = f"ticket {ticket.id[:8]}, {ticket.status.value}: {title}"
+    return Cited(kind=CitedKind.TICKET, id=ticket.id, title=title), words
+
+
+def cited_runbook(runbook: Runbook) -> Cited:
+    """A runbook as what an answer was made from."""
+    return Cited(kind=CitedKind.RUNBOOK, id=runbook.id, title=one_line(runbook.title, 160))
 
 
 def _shares(words: set[str], text: str) -> bool:

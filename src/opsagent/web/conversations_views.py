@@ -49,6 +49,7 @@ async def line_json(agent: Agent, principal: Principal, line: Line) -> wire.Line
         "by": line.by,
         "inputTokens": line.usage.input_tokens,
         "outputTokens": line.usage.output_tokens,
+        "sources": [{"kind": one.kind.value, "id": one.id, "title": one.title} for one in line.cited],
         "run": await line_run_json(agent, principal, line.run_id) if line.run_id else None,
     }
 

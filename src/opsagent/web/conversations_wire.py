@@ -26,8 +26,16 @@ class LineRunJson(TypedDict):
     waiting: list[WaitingJson]
 
 
+class CitedJson(TypedDict):
+    """What an answer was made from: a `runbook`, a `run` or a `ticket`, by id."""
+
+    kind: str
+    id: str
+    title: str
+
+
 class LineJson(TypedDict):
-    """A line. `run` is null where it has none, or its run was deleted since."""
+    """A line. `run` is null where it has none, or its run was deleted since; `sources` is what it was made from."""
 
     number: int
     kind: str
@@ -40,6 +48,7 @@ class LineJson(TypedDict):
     by: str
     inputTokens: int
     outputTokens: int
+    sources: list[CitedJson]
     run: LineRunJson | None
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from opsagent.domain.coverage import Covered
-from opsagent.domain.library import Imported, RunbookVersion, Uses
+from opsagent.domain.library import Imported, Remark, RunbookVersion, Uses
 from opsagent.domain.runbook import Runbook
 from opsagent.loop.library import Difference, Listed, Searched
 from opsagent.web import library_wire as wire
@@ -85,6 +85,16 @@ def runbook_detail(listed: Listed) -> wire.RunbookDetail:
     }
 
 
+def checked_runbook(listed: Listed, remarks: Sequence[Remark]) -> wire.CheckedRunbook:
+    """A text that was read, with the remarks about it."""
+    return {**runbook_detail(listed), "remarks": [remark_json(one) for one in remarks]}
+
+
+def remark_json(remark: Remark) -> wire.RemarkJson:
+    """A remark about one line."""
+    return {"line": remark.line, "message": remark.message, "fix": remark.fix}
+
+
 def found_json(searched: Searched) -> wire.FoundJson:
     """What a search found."""
     return {
@@ -146,7 +156,7 @@ def import_report(report: Sequence[Imported]) -> wire.ImportReport:
                 "message": one.message,
                 "fix": one.fix,
                 "executable": one.executable,
-                "remarks": [{"line": part.line, "message": part.message, "fix": part.fix} for part in one.remarks],
+                "remarks": [remark_json(part) for part in one.remarks],
             }
             for one in report
         ],

@@ -141,6 +141,12 @@ class RemarkJson(TypedDict):
     fix: str
 
 
+class CheckedRunbook(RunbookDetail):
+    """What a text was understood as, and what is worth a look in it."""
+
+    remarks: list[RemarkJson]
+
+
 class ImportedJson(TypedDict):
     """What was done with one file: added, updated, unchanged, refused, left_out, gone or disabled."""
 

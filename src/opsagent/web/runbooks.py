@@ -29,7 +29,7 @@ from opsagent.web.bodies import (
     takes,
 )
 from opsagent.web.deps import deps_of
-from opsagent.web.library_views import found_json, runbook_detail, runbook_json
+from opsagent.web.library_views import checked_runbook, found_json, runbook_detail, runbook_json
 from opsagent.web.preconditions import etag, expected_version, takes_precondition
 from opsagent.web.views import rehearsal_json
 
@@ -52,8 +52,9 @@ class Markdown(Body):
 
 
 class DryRun(Body):
-    """On which target, and with which values."""
+    """On which target, and with which values. `text` is judged in place of what is stored."""
 
+    text: Text = ""
     connection: ShortText = ""
     parameters: Annotated[dict[FieldName, LongText], Field(default_factory=dict, max_length=100)]
 
@@ -107,14 +108,17 @@ async def add_runbook(request: Request, principal: Operator) -> Response:
 @router.post(
     "/check",
     summary="Check a runbook without storing it",
-    responses={200: {"model": wire.RunbookDetail}},
+    responses={200: {"model": wire.CheckedRunbook}},
     openapi_extra=takes(Markdown, markdown=True),
 )
 async def check(request: Request, principal: Reader) -> Response:
-    """What it was understood as; a refusal says file, line and fix."""
+    """What it was understood as, with remarks about lines its author should look at.
+
+    A refusal says file, line and fix.
+    """
     markdown = await _markdown(request)
-    parsed = deps_of(request).agent.parse_runbook(markdown.text, markdown.path, principal.tenant)
-    return as_json(runbook_detail(Listed(runbook=parsed, uses=Uses(runbook_id=parsed.id))))
+    parsed, remarks = deps_of(request).agent.library.check(principal.tenant, markdown.text, markdown.path)
+    return as_json(checked_runbook(Listed(runbook=parsed, uses=Uses(runbook_id=parsed.id)), remarks))
 
 
 @router.put(
@@ -148,9 +152,14 @@ async def put_runbook(request: Request, principal: Operator, runbook_id: Runbook
 async def dry_run(request: Request, principal: Operator, runbook_id: RunbookId) -> Response:
     """Each check and step with its target, its manifest and its verdict; `parameters` may give captures, too."""
     body = await read_json(request, DryRun, optional=True)
-    found = await deps_of(request).agent.library.rehearse(
-        principal.tenant, runbook_id, connection=body.connection, given=body.parameters
-    )
+    library = deps_of(request).agent.library
+    if body.text.strip():
+        unstored = library.parse(body.text, f"{runbook_id}.md", principal.tenant)
+        found = await library.rehearse_unstored(
+            principal.tenant, unstored, connection=body.connection, given=body.parameters
+        )
+    else:
+        found = await library.rehearse(principal.tenant, runbook_id, connection=body.connection, given=body.parameters)
     return as_json(rehearsal_json(found))
 
 

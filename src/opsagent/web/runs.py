@@ -48,13 +48,22 @@ class RunFilter(Listing):
 
     source: Source | None = None
     status: RunStatus | None = None
+    text: str = Field("", max_length=200, description="Words that each must be in the run, as a part of a word too.")
 
 
 @router.get("", summary="List runs, newest first", responses={200: {"model": wire.RunList}})
 async def list_runs(request: Request, principal: Reader, query: Annotated[RunFilter, Query()]) -> Response:
-    """The tenant's runs, filtered by `source` and by any of the six statuses."""
+    """The tenant's runs, filtered by `source`, by any of the six statuses, and by words.
+
+    Words are looked for in a run's id, the start of its task, who asked, its runbook and target, and how it ended.
+    """
     page = await deps_of(request).agent.stores.runs.list(
-        principal.tenant, source=query.source, status=query.status, limit=query.limit, cursor=query.start
+        principal.tenant,
+        source=query.source,
+        status=query.status,
+        text=query.text,
+        limit=query.limit,
+        cursor=query.start,
     )
     return as_json(run_list(page))
 
@@ -90,7 +99,10 @@ async def get_events(
     events = await deps.agent.stores.journal.events(principal.tenant, run_id, after=after, limit=limit)
     look = principal.may(Permission.LOOK)
     following = events[-1].sequence if len(events) == limit else None
-    return as_json({"events": [event_json(event, look=look) for event in events], "nextAfter": following})
+    # Read last: whatever is in `events` is not beyond it.
+    newest = await deps.agent.stores.journal.newest(principal.tenant, run_id)
+    told = [event_json(event, look=look) for event in events]
+    return as_json({"events": told, "nextAfter": following, "lastEvent": newest})
 
 
 @router.get(

@@ -126,10 +126,14 @@ class LiveJson(TypedDict):
 
 
 class EventList(TypedDict):
-    """A page of events in order; `nextAfter` goes into `after` for the next page, null when there is none."""
+    """A page of events in order; `nextAfter` goes into `after` for the next page, null when there is none.
+
+    `lastEvent` is the number of the run's newest event, wherever the page ends.
+    """
 
     events: list[EventJson]
     nextAfter: int | None
+    lastEvent: int
 
 
 class Accepted(TypedDict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -105,6 +106,54 @@ async def test_pages_are_newest_first_and_complete(stores: Stores, nouns: Nouns,
 async def test_a_bad_cursor_is_an_input_error(stores: Stores, cursor: str) -> None:
     with pytest.raises(InputError, match="cursor"):
         await stores.runs.list("acme", cursor=cursor)
+
+
+async def test_runs_are_found_by_words_of_what_was_asked_and_how_it_ended(
+    stores: Stores, nouns: Nouns, clock: ManualClock
+) -> None:
+    disk = await stores.runs.create(nouns.run(task="The DISK of web-1\nis full", requested_by="ada"))
+    clock.move(1)
+    other = await stores.runs.create(nouns.run(task="Restart 100% of it", source=Source.SLACK))
+    await stores.runs.create(nouns.run(task="elsewhere", tenant="other"))
+
+    async def found(text: str, **filters: Any) -> list[str]:
+        return [run.id for run in (await stores.runs.list("acme", text=text, **filters)).items]
+
+    assert await found("  ") == [other.id, disk.id]
+    assert await found("full disk") == await found("DIS ada") == await found("web-1") == [disk.id]
+    assert await found(other.id) == await found("100%") == await found("restart", source=Source.SLACK) == [other.id]
+    assert await found("10_%") == await found("restart disk") == await found("elsewhere") == []
+    assert await found("restart", status=RunStatus.FAILED) == []
+    lease, begun = await in_progress(stores, other, clock)
+    ended = begun.end(RunStatus.FAILED, clock.now(), result=RunResult(summary="The Kitchen is gone."))
+    await stores.runs.save(lease, Change(run=ended))
+    assert await found("KITCHEN restart", status=RunStatus.FAILED) == [other.id]
+    clock.move(RETENTION_S + 1)
+    await stores.housekeeping.expire()
+    assert await found("restart") == []
+
+
+async def test_pages_of_found_runs_are_complete(stores: Stores, nouns: Nouns, clock: ManualClock) -> None:
+    made = []
+    for n in range(13):
+        clock.move(n % 2)
+        made.append(await stores.runs.create(nouns.run(task="odd" if n % 2 else "even")))
+    seen: list[str] = []
+    page = await stores.runs.list("acme", text="ODD", limit=2)
+    while True:
+        seen += [run.id for run in page.items]
+        if not page.cursor:
+            break
+        page = await stores.runs.list("acme", text="ODD", limit=2, cursor=page.cursor)
+    expected = sorted((run for run in made if run.task == "odd"), key=lambda run: (run.created_at, run.id))
+    assert seen == [run.id for run in reversed(expected)]
+
+
+async def test_the_number_of_the_last_event_is_told(stores: Stores, nouns: Nouns) -> None:
+    run = await stores.runs.create(nouns.run())
+    assert await stores.journal.newest("acme", run.id) == 0
+    written = await stores.journal.append([nouns.event(run), nouns.event(run)])
+    assert await stores.journal.newest("acme", run.id) == written[-1].sequence == 2
 
 
 async def test_a_limit_below_one_is_an_input_error(stores: Stores) -> None:

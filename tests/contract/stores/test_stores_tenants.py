@@ -274,6 +274,7 @@ IS_REFUSED: dict[str, Call] = {
     "runs.save": lambda s, a: s.runs.save(replace(a.lease, tenant="other"), Change(run=replace(a.run, tenant="other"))),
     "escalations.get": lambda s, a: s.escalations.get("other", a.escalation.id),
     "escalations.acknowledge": lambda s, a: s.escalations.acknowledge("other", a.escalation.id, "p"),
+    "journal.newest": lambda s, a: s.journal.newest("other", a.run.id),
     "journal.append": lambda s, a: s.journal.append([replace(a.nouns.event(a.run), tenant="other")]),
     "approvals.get": lambda s, a: s.approvals.get("other", a.approval.id),
     "approvals.decide": lambda s, a: s.approvals.decide("other", a.approval.id, grant=True, by="p", notes=""),

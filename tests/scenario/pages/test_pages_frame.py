@@ -17,7 +17,7 @@ from served import Caller, Served, Shop
 from servers.loopback import PLAIN
 
 Visit = Callable[..., Visitor]
-PAGES = ("/", "/approvals", "/runs", "/tickets", "/runbooks", "/connections", "/settings")
+PAGES = ("/", "/approvals", "/runs", "/chat", "/tickets", "/runbooks", "/drafts", "/connections", "/settings")
 
 
 def test_a_stranger_signs_in_with_a_key_and_comes_back_to_where_they_were_going(visit: Visit, served: Served) -> None:

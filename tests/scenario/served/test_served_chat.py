@@ -47,6 +47,7 @@ def test_a_question_is_answered_by_a_search_that_says_it_is_one(served: Served, 
     assert "No model is set up" in reply["text"]
     assert shop.runbook in reply["text"]
     assert (reply["runId"], reply["of"]) == ("", 1)
+    assert {"kind": "runbook", "id": shop.runbook, "title": f"The {shop.name} is down"} in reply["sources"]
     nothing = say(viewer, talk, "xyzzy plugh")["reply"]
     assert "Nothing here speaks of that" in nothing["text"]
     own = next(one for one in viewer.get_json(CHAT)["conversations"] if one["conversationId"] == talk)

@@ -64,7 +64,10 @@ def test_alerts_of_a_rule_are_one_ticket_and_others_are_not(admin: Caller) -> No
         ("rules:\n  - name: shop\n    match: [service=shop]\n    same: [service]\n    within: soon\n", ["within", "5"]),
         ("rules:\n  - name: shop\n    mach: [service=shop]\n", ["mach", "3"]),
         ("rules: [\n", ["2"]),
-        ("rules:\n  - name: shop\n    match: ['service=~\"(a+)+$\"']\n    same: [service]\n", ["service", "for ever", ":3:"]),
+        (
+            "rules:\n  - name: shop\n    match: ['service=~\"(a+)+$\"']\n    same: [service]\n",
+            ["service", "for ever", ":3:"],
+        ),
     ],
     ids=["a length of time", "a key", "no YAML", "a pattern without end"],
 )

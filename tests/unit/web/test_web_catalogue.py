@@ -45,6 +45,23 @@ async def test_check_stores_nothing(web, runbook_text):
     assert (await web.client().get("/api/v1/runbooks")).json()["runbooks"] == []
 
 
+async def test_check_says_what_is_worth_a_look(web):
+    page = "---\ntitle: A page\n---\n# A page\n\nFor people.\n"
+    answer = (await web.client("viewer").post("/api/v1/runbooks/check", json={"text": page})).json()
+    assert [(one["line"], "no id" in one["message"]) for one in answer["remarks"]] == [(1, True)]
+
+
+async def test_a_text_is_judged_before_it_is_stored(web, runbook_text):
+    changed = runbook_text.replace("uptime", "uptime -p")
+    for path, status in (("shop-down", 200), ("not-there-yet", 200)):
+        answer = await web.client("operator").post(f"/api/v1/runbooks/{path}/dry-run", json={"text": changed})
+        assert answer.status_code == status
+        assert "uptime -p" in [one["command"].strip() for one in answer.json()["steps"]]
+    broken = await web.client("operator").post("/api/v1/runbooks/x/dry-run", json={"text": "---\nid: {\n---\n"})
+    assert (broken.status_code, broken.json()["file"]) == (422, "x.md")
+    assert (await web.client("viewer").post("/api/v1/runbooks/x/dry-run", json={"text": changed})).status_code == 403
+
+
 @pytest.mark.parametrize("raw", [b"", b"  \n", b"\xff\xfe", b"# x\x00y"])
 async def test_what_is_no_markdown(web, raw):
     answer = await web.client().post("/api/v1/runbooks", content=raw, headers=MARKDOWN)

@@ -77,6 +77,13 @@ async def test_an_ended_run_has_its_end(web):
     assert shown["ttl"] - RETENTION_S == pytest.approx(run.created_at, abs=5)
 
 
+async def test_words_filter(web):
+    disk, rest = await web.run("the disk is full"), await web.run("restart it")
+    for text, expected in (("FULL dis", [disk.id]), ("e", [rest.id, disk.id]), ("nowhere", [])):
+        page = (await web.client("viewer").get("/api/agent-ops", params={"text": text})).json()
+        assert [run["runId"] for run in page["runs"]] == expected
+
+
 async def test_a_run_that_is_not_there(web):
     for path in ("x", "00000000-0000-4000-8000-000000000000", "%F0%9F%98%80", "' or 1=1 --"):
         answer = await web.client().get(f"/api/agent-ops/{path}")
@@ -90,6 +97,7 @@ async def test_the_timeline_pages(web):
     client = web.client("viewer")
     first = (await client.get(f"/api/agent-ops/{run.id}/events", params={"limit": 2})).json()
     assert [event["sequence"] for event in first["events"]] == [1, 2]
+    assert first["lastEvent"] == 4
     rest = (await client.get(f"/api/agent-ops/{run.id}/events", params={"after": first["nextAfter"]})).json()
     assert [event["content"] for event in rest["events"]] == ["two", "three"]
     assert rest["nextAfter"] is None

@@ -16,12 +16,13 @@ from opsagent.adapters.stores.ending_rows import put_ending
 from opsagent.adapters.stores.engine import Work
 from opsagent.adapters.stores.notices import put_notices
 from opsagent.adapters.stores.run_rows import OF_RUN, SAVED, columns_of, of_run
+from opsagent.adapters.stores.run_texts import note_words
 from opsagent.adapters.stores.tables import measurements, runs, steps
 from opsagent.adapters.stores.ticket_rows import save_ticket
 from opsagent.adapters.stores.timeline import write_events_if_possible
 from opsagent.adapters.stores.upsert import upsert
 from opsagent.adapters.stores.use_rows import note_use
-from opsagent.domain.run import Run, RunStatus
+from opsagent.domain.run import TERMINAL, Run, RunStatus
 from opsagent.domain.step import Step, StepStatus
 from opsagent.errors import IllegalMove, InputError, LeaseLost
 from opsagent.ports.clock import Clock
@@ -38,6 +39,7 @@ _SAVE = (
 )
 _GO = _SAVE.values(due_at=case((runs.c.woken, runs.c.due_at), else_=bindparam("due")))
 _END = _SAVE.values(due_at=None, woken=False, lease_worker=None, lease_until=None)
+_SAYS_MORE = TERMINAL | {RunStatus.AWAITING_APPROVAL}  # it is bound to a runbook, or has an end, in words
 _RESOLVED = (StepStatus.HAPPENED.value, StepStatus.NOT_HAPPENED.value, StepStatus.ABORTED.value)
 
 
@@ -67,6 +69,8 @@ class ChangeWriter:
             if change.run.ended:
                 withdraw_pending(connection, lease.tenant, lease.run_id)
                 note_use(connection, change.run, now)
+            if change.run.status in _SAYS_MORE:
+                note_words(connection, [change.run])
             if change.release_target:
                 release_target(connection, lease.tenant, change.release_target, now)
             if change.claim is not None:

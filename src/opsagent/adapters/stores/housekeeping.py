@@ -12,6 +12,7 @@ from opsagent.adapters.stores.counters import grow
 from opsagent.adapters.stores.engine import Engine
 from opsagent.adapters.stores.escalation_ends import forget
 from opsagent.adapters.stores.notices import let_go
+from opsagent.adapters.stores.run_texts import forget_words
 from opsagent.adapters.stores.sessions import forget_sessions
 from opsagent.adapters.stores.spending_tables import spending
 from opsagent.adapters.stores.tables import (
@@ -102,11 +103,13 @@ def _take_over(connection: Connection, now: float) -> None:
 
 def _expire(connection: Connection, now: float) -> list[str]:
     past = connection.execute(
-        select(runs.c.tenant, runs.c.id).where(runs.c.ttl.is_not(None), runs.c.ttl <= now).limit(_BATCH)
+        select(runs.c.tenant, runs.c.id, runs.c.created_at)
+        .where(runs.c.ttl.is_not(None), runs.c.ttl <= now)
+        .limit(_BATCH)
     ).all()
     if not past:
         return []
-    which = [{"of": tenant, "run": run} for tenant, run in past]
+    which = [{"of": tenant, "run": run, "at": at} for tenant, run, at in past]
     held_by = select(steps.c.id).where(steps.c.tenant == bindparam("of"), steps.c.run_id == bindparam("run"))
     connection.execute(
         delete(target_locks).where(target_locks.c.tenant == bindparam("of"), target_locks.c.step_id.in_(held_by)),
@@ -116,5 +119,6 @@ def _expire(connection: Connection, now: float) -> list[str]:
         connection.execute(
             delete(table).where(table.c.tenant == bindparam("of"), table.c.run_id == bindparam("run")), which
         )
+    forget_words(connection, which)
     connection.execute(delete(runs).where(runs.c.tenant == bindparam("of"), runs.c.id == bindparam("run")), which)
-    return [run for _, run in past]
+    return [run for _, run, _ in past]

@@ -9,12 +9,13 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, liter
 
 from opsagent.adapters.stores.codec import decode
 from opsagent.adapters.stores.engine import Engine
-from opsagent.adapters.stores.run_rows import of_run
+from opsagent.adapters.stores.run_rows import OF_RUN, of_run
 from opsagent.adapters.stores.tables import events, runs, steps
 from opsagent.adapters.stores.timeline import write_events
 from opsagent.domain.event import RunEvent
 from opsagent.domain.run import Run, RunStatus
 from opsagent.domain.step import Step, StepStatus
+from opsagent.errors import NotFound
 from opsagent.ports.clock import Clock
 
 _STEPS = (
@@ -23,6 +24,7 @@ _STEPS = (
     .order_by(steps.c.number)
 )
 _NOBODY_KNOWS: ColumnElement[str] = literal_column(f"'{StepStatus.UNKNOWN}'")  # a bound value would miss the index
+_LAST = select(runs.c.last_event).where(OF_RUN)
 
 
 class SqlJournal:
@@ -75,6 +77,17 @@ class SqlJournal:
 
         def work(connection: Connection) -> list[RunEvent]:
             return [decode(RunEvent, body) for body in connection.execute(query).scalars()]
+
+        return await self._engine.read(work)
+
+    async def newest(self, tenant: str, run_id: str) -> int:
+        """The number of the last event. NotFound."""
+
+        def work(connection: Connection) -> int:
+            last = connection.execute(_LAST, of_run(tenant, run_id)).scalar_one_or_none()
+            if last is None:
+                raise NotFound(f"There is no run {run_id}.", fix="List the runs; ended ones are deleted after 30 days.")
+            return int(last)
 
         return await self._engine.read(work)
 

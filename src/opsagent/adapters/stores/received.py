@@ -12,6 +12,7 @@ from opsagent.adapters.stores.codec import encode
 from opsagent.adapters.stores.ending_rows import note_recurrences
 from opsagent.adapters.stores.known import Key, Known
 from opsagent.adapters.stores.member_rows import row_of, set_open
+from opsagent.adapters.stores.run_texts import note_words
 from opsagent.adapters.stores.tables import runs, signals, tickets
 from opsagent.adapters.stores.triage_tables import members
 from opsagent.adapters.stores.upsert import upsert
@@ -126,8 +127,10 @@ def _write_runs(known: Known, now: float) -> None:
     if fresh:
         rows = [run_rows.new_row(replace(run, due_at=now if run.due_at is None else run.due_at)) for run in fresh]
         known.connection.execute(insert(runs), rows)
+        note_words(known.connection, fresh)
     for run_id in known.led_anew:
         run = known.started[run_id]
         known.connection.execute(
             update(runs).where(run_rows.is_run(run.tenant, run.id)).values(**run_rows.columns_of(run))
         )
+        note_words(known.connection, [run])

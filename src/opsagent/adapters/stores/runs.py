@@ -14,6 +14,7 @@ from opsagent.adapters.stores.due_rows import FREE, due_runs
 from opsagent.adapters.stores.engine import Engine
 from opsagent.adapters.stores.paging import newest_first, page_of
 from opsagent.adapters.stores.run_rows import LOADED, OF_RUN, OPEN, fetch, load, new_row, of_run
+from opsagent.adapters.stores.run_texts import holds, note_words
 from opsagent.adapters.stores.tables import idempotency_keys, runs
 from opsagent.adapters.stores.timeline import write_events_if_possible
 from opsagent.domain.event import AuditEntry, RunEvent
@@ -67,6 +68,7 @@ class SqlRuns:
                 connection.execute(_INSERT, row)
             except IntegrityError as error:
                 raise IllegalMove(f"There is a run {run.id} already.", fix="Give each run a new UUID.") from error
+            note_words(connection, [stored])
             if key is not None:
                 self._keep(connection, stored, key)
             self._chain.append(connection, audit)
@@ -112,11 +114,17 @@ class SqlRuns:
         *,
         source: Source | None = None,
         status: RunStatus | None = None,
+        text: str = "",
         limit: int = 50,
         cursor: str = "",
     ) -> Page[Run]:
-        """Newest first; each filter has an index that ends in (time, id). InputError for a bad cursor."""
+        """Newest first; each filter has an index that ends in (time, id). InputError for a bad cursor.
+
+        With words the list is walked until the page is full, and the short text of each run in it is looked up.
+        """
         query = select(*LOADED).where(runs.c.tenant == tenant)
+        if text.strip():
+            query = query.where(holds(text))
         if source is not None:
             query = query.where(runs.c.source == source.value)
         if status is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -20,10 +20,10 @@ APP_IN_SCOPE = "opsagent.app"  # where a page finds the app it asks
 
 
 class Refused(OpsAgentError):
-    """The API said no, or could not: its words and its fix, for the page to show."""
+    """The API said no, or could not: its words and its fix, for the page to show; `extra` is all of what it said."""
 
-    def __init__(self, status: int, message: str, fix: str) -> None:
-        super().__init__(message, fix=fix)
+    def __init__(self, status: int, message: str, fix: str, *, extra: Mapping[str, object] | None = None) -> None:
+        super().__init__(message, fix=fix, extra=extra)
         self.status = status
 
 
@@ -57,6 +57,10 @@ class Api:
         """Ask for a change; the answer's JSON. Refused."""
         return _taken(await self._http.post(path, content=orjson.dumps(body or {}), params=query, headers=_JSON))
 
+    async def put(self, path: str, body: object) -> Any:
+        """Store something under its name; the answer's JSON. Refused."""
+        return _taken(await self._http.put(path, content=orjson.dumps(body), headers=_JSON))
+
     async def delete(self, path: str) -> Any:
         """End something. Refused."""
         return _taken(await self._http.delete(path))
@@ -88,7 +92,8 @@ def _taken(answer: httpx.Response) -> Any:
         return orjson.loads(answer.content) if answer.content else None
     try:
         said = orjson.loads(answer.content)
-        message, fix = str(said["detail"]), str(said["fix"])
-    except (orjson.JSONDecodeError, KeyError, TypeError):
+        message, fix, extra = str(said["detail"]), str(said["fix"]), dict(said)
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        extra = {}
         message, fix = "This could not be done.", "Try it again; look in the server's log if it stays."
-    raise Refused(answer.status_code, message, fix)
+    raise Refused(answer.status_code, message, fix, extra=extra)

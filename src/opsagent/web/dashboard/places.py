@@ -13,7 +13,11 @@ from starlette.routing import BaseRoute
 
 from opsagent.web.dashboard.pages import (
     approvals,
+    chat,
     connections,
+    coverage,
+    drafts,
+    editor,
     home,
     run,
     runbook,
@@ -30,10 +34,16 @@ _PAGES: dict[str, Callable[..., Any]] = {
     "/runs": runs.runs,
     "/runs/{run_id}": run.run,
     "/approvals": approvals.approvals,
+    "/chat": chat.chat,
+    "/chat/{conversation_id}": chat.talk,
     "/tickets": tickets.tickets,
     "/tickets/{ticket_id}": ticket.ticket,
     "/runbooks": runbooks.runbooks,
     "/runbooks/{runbook_id}": runbook.runbook,
+    "/editor": editor.editor,
+    "/drafts": drafts.drafts,
+    "/drafts/{run_id}": drafts.draft,
+    "/coverage": coverage.coverage,
     "/connections": connections.connections,
     "/settings": settings.settings,
 }

@@ -17,6 +17,7 @@ PLACES = (
     ("/", "Home"),
     ("/approvals", "Agent Dashboard"),
     ("/runs", "Agent Ops"),
+    ("/chat", "Chat"),
     ("/tickets", "Tickets"),
     ("/runbooks", "Runbooks"),
     ("/connections", "Connections"),

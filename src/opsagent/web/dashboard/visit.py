@@ -24,15 +24,20 @@ Refresh = Callable[[], Awaitable[None]]
 
 @dataclass(slots=True, kw_only=True)
 class Visit:
-    """`may` are the permissions of the visitor; the API checks them again, a page only hides what would be refused."""
+    """`may` are the permissions of the visitor; the API checks them again, a page only hides what would be refused.
+
+    `who` is the visitor's name in the record.
+    """
 
     api: Api
     client: Client
     path: str
     name: str = ""
+    who: str = ""
     role: str = ""
     may: frozenset[str] = frozenset()
     fresh: list[Refresh] = field(default_factory=list)
+    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
     async def begin(cls, request: Request, client: Client) -> Visit | None:
@@ -47,6 +52,7 @@ class Visit:
                 return None
             raise
         visit.name, visit.role = str(session["name"]), str(session["role"])
+        visit.who = str(session["principal"])
         visit.may = frozenset(session["permissions"])
         visit.api.prove(str(session["csrfToken"]))
         return visit
@@ -64,11 +70,12 @@ class Visit:
 
     async def look(self) -> None:
         """Read again what the page shows, as long as somebody looks at it."""
-        for refresh in self.fresh:
-            if self.client.is_deleted:
-                return
-            with self.client:
-                await refresh()
+        async with self._looking:  # two at once would both find the same thing new
+            for refresh in self.fresh:
+                if self.client.is_deleted:
+                    return
+                with self.client:
+                    await refresh()
 
     async def _follow(self, stream: str) -> None:
         await self.client.connected()

@@ -82,6 +82,8 @@ async def statements(stores: Stores, call: object) -> list[tuple[str, object]]:
         ("by_status", "runs_newest_by_status "),
         ("by_both", "runs_newest_by_both "),
         ("due", "runs_due"),
+        ("by_words", "runs_newest "),
+        ("by_status_and_words", "runs_newest_by_status "),
         ("tickets", "tickets_newest_by_status"),
         ("alongside", "members_alongside"),
         ("deployments", "deployments_of_service"),
@@ -96,6 +98,8 @@ async def test_each_list_is_one_index_range(tmp_path: Path, stores: Stores, name
         "by_status": lambda: stores.runs.list("acme", status=RunStatus.QUEUED),
         "by_both": lambda: stores.runs.list("acme", status=RunStatus.QUEUED, source=Source.API),
         "due": lambda: stores.runs.due(10),
+        "by_words": lambda: stores.runs.list("acme", text="disk web"),
+        "by_status_and_words": lambda: stores.runs.list("acme", text="disk", status=RunStatus.QUEUED),
         "tickets": lambda: stores.tickets.list("acme", status=TicketStatus.OPEN),
         "alongside": lambda: stores.triage.alongside(
             "acme", service="shop", environment="prod", other_than="f1", since=1.0
@@ -111,6 +115,9 @@ async def test_each_list_is_one_index_range(tmp_path: Path, stores: Stores, name
     with closing(sqlite3.connect(tmp_path / "opsagent.db")) as database:
         plan = " | ".join(row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
     assert f"INDEX {index}" in plan
+    if name.endswith("words"):  # each run that is passed leads to its short text by the whole key
+        texts = "SEARCH run_texts USING PRIMARY KEY (tenant=? AND created_at=? AND run_id=?)"
+        assert plan.endswith(f"CORRELATED SCALAR SUBQUERY 1 | {texts}"), plan
     if name == "due":  # the tenants found so far are gone through, and the first rows of each are put in turn
         searches = [part for part in plan.split(" | ") if part.startswith(("SCAN ", "SEARCH "))]
         assert all(part.startswith(("SCAN tenants", "SEARCH ", "SCAN (subquery")) for part in searches), plan

@@ -23,9 +23,10 @@ from opsagent.adapters.stores.columns import metadata
 from opsagent.adapters.stores.migrate import SCHEMA, SCRIPTS, migrate, upgrade
 from opsagent.adapters.stores.schema import SCRIPT, dump
 from opsagent.adapters.stores.sqlite import SqliteConfig, open_sqlite
+from opsagent.domain.run import RunResult, RunStatus
 from opsagent.domain.ticket import TicketStatus
 from opsagent.errors import StoreUnavailable
-from opsagent.ports.stores import Stores
+from opsagent.ports.stores import Change, Stores
 from store_nouns import Nouns
 
 NEXT = '''"""The next schema."""
@@ -198,6 +199,31 @@ async def test_the_audit_key_lasts_and_its_loss_is_told(
     with pytest.raises(StoreUnavailable, match="empty"):
         await fresh.audit.append([nouns.entry()])
     await fresh.housekeeping.close()
+
+
+async def test_earlier_runs_are_found_by_words(
+    stores: Stores, tmp_path: Path, clock: ManualClock, ids: SeededIds, nouns: Nouns
+) -> None:
+    run = await stores.runs.create(nouns.run(task="The Disk is full"))
+    claimed = await stores.runs.claim("acme", run.id, "w1", 30)
+    assert claimed is not None
+    lease, begun = claimed
+    result = RunResult(summary="The Kitchen is gone.")
+    ended = begun.begin(clock.now()).end(RunStatus.FAILED, clock.now(), result=result)
+    await stores.runs.save(lease, Change(run=ended))
+    folder = tmp_path / "old"
+    folder.mkdir()
+    file = folder / "opsagent.db"
+    assert not migrate(file_engine(file), file, schema="0012")
+    with closing(sqlite3.connect(file)) as old:
+        old.execute("ATTACH ? AS now", (str(tmp_path / "opsagent.db"),))
+        old.execute("INSERT INTO runs SELECT * FROM now.runs")
+        old.commit()
+    taken = open_sqlite(SqliteConfig(folder=folder), clock, ids)
+    await taken.housekeeping.open()
+    assert [one.id for one in (await taken.runs.list("acme", text="disk kitchen web-1")).items] == []
+    assert [one.id for one in (await taken.runs.list("acme", text="disk kitchen key:1")).items] == [run.id]
+    await taken.housekeeping.close()
 
 
 async def test_earlier_tickets_have_their_one_alert(

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from opsagent.web.dashboard.widgets.command import command
+from opsagent.web.dashboard.widgets.difference import difference
+from opsagent.web.dashboard.widgets.editor import pairs_in
 from opsagent.web.dashboard.widgets.filters import address
 from opsagent.web.dashboard.widgets.folded import folded
 from opsagent.web.dashboard.widgets.manifest import irreversible, manifest
 from opsagent.web.dashboard.widgets.prose import prose
+from opsagent.web.dashboard.widgets.rehearsal import rehearsal
 from opsagent.web.dashboard.widgets.words import badge, pairs, text, took, when
 
 MANIFEST = {
@@ -102,3 +105,40 @@ def test_durations_are_in_the_units_that_matter() -> None:
 def test_an_address_holds_only_what_is_set() -> None:
     assert address("/runs", {"status": "failed", "source": ""}) == "/runs?status=failed"
     assert address("/runs", {"status": ""}) == "/runs"
+
+
+def test_a_difference_marks_lines_by_their_sign_and_not_its_own_head() -> None:
+    shown = str(difference("--- version 1\n+++ version 2\n@@ -1 +1 @@\n-<b>old\n+new\n--- a line of dashes\n same"))
+    kinds = re.findall(r'<span class="(\w*)">(.*?)\n</span>', shown)
+    assert [kind for kind, _ in kinds] == ["place", "place", "place", "gone", "added", "gone", ""]
+    assert kinds[3][1] == "-&lt;b&gt;old"
+    assert "equal" in difference("")
+
+
+def test_a_dry_run_opens_what_is_denied_or_cannot_be_told() -> None:
+    step = {
+        "name": "look",
+        "phase": "diagnosis",
+        "command": "cat x",
+        "target": "web",
+        "when": "",
+        "undo": "",
+        "saves": [],
+    }
+
+    def judged(decision: str) -> dict[str, object]:
+        verdict = {"decision": decision, "reason": "<i>why</i>", "rule": "r", "manifest": MANIFEST}
+        return {**step, "verdict": verdict, "problem": ""}
+
+    untold = {**step, "verdict": None, "problem": "It has no value <x>."}
+    shown = str(rehearsal({"steps": [judged("ALLOW"), judged("DENY"), untold], "denied": True}))
+    assert re.findall(r"<details(| open)>", shown) == ["", " open", " open"]
+    assert "The policy denies a step" in shown
+    assert "&lt;i&gt;why" in shown
+    assert "no value &lt;x&gt;" in shown
+    assert "<i>" not in shown
+    assert "nobody follows" in rehearsal({"steps": [], "denied": False})
+
+
+def test_values_are_read_a_line_each() -> None:
+    assert pairs_in("a=1\n b = x=y \nno value\n=nameless\n") == {"a": "1", "b": "x=y"}

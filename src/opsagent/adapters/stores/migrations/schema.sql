@@ -4,7 +4,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0015');
+INSERT INTO "alembic_version" VALUES('0016');
 CREATE TABLE api_keys (
 	tenant TEXT NOT NULL, 
 	id TEXT NOT NULL, 
@@ -288,6 +288,16 @@ CREATE TABLE quarantine (
 	raw BLOB NOT NULL, 
 	PRIMARY KEY (tenant, id)
 );
+CREATE TABLE run_texts (
+	tenant TEXT NOT NULL, 
+	created_at DOUBLE NOT NULL, 
+	run_id TEXT NOT NULL, 
+	words TEXT NOT NULL, 
+	PRIMARY KEY (tenant, created_at, run_id)
+)
+ WITHOUT ROWID
+
+;
 CREATE TABLE runbook_uses (
 	tenant TEXT NOT NULL, 
 	id TEXT NOT NULL, 

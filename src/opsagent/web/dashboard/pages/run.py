@@ -12,6 +12,7 @@ from starlette.responses import Response
 from opsagent.web.dashboard.api import segment
 from opsagent.web.dashboard.shell import shown
 from opsagent.web.dashboard.visit import Visit
+from opsagent.web.dashboard.widgets.asks import Asks
 from opsagent.web.dashboard.widgets.assessment import assessment
 from opsagent.web.dashboard.widgets.press import button, html, sure
 from opsagent.web.dashboard.widgets.rows import Row, Rows
@@ -26,6 +27,7 @@ _VERIFIED = {
     "no": "Measured, and not healthy.",
     "not_measurable": "Nothing to measure it by.",
 }
+_NOTHING_EARLIER = 2**53  # the page reads the timeline itself: the stream need only say when
 _NO_STEPS = Markup("<strong>No command yet.</strong>Each one appears here before it runs.")
 
 
@@ -38,9 +40,10 @@ async def run(request: Request, client: Client, run_id: str) -> Response | None:
         await page.refresh()
         await page.timeline.begin()
         visit.fresh.append(page.refresh)
+        ui.keyboard(on_key=page.asks.key, repeating=False)
         visit.fresh.append(page.timeline.refresh)
 
-    return await shown(request, client, "Run", build, place="/runs", stream=f"{path}/events")
+    return await shown(request, client, "Run", build, place="/runs", stream=f"{path}/events?after={_NOTHING_EARLIER}")
 
 
 class _RunPage:
@@ -53,6 +56,7 @@ class _RunPage:
         self._targets: dict[str, str] = {}
         self._head = html("")
         self._result = html("", tag="section", classes="card result").props('aria-label="Result"')
+        self.asks = Asks(visit, run_id)
         with ui.element("div").classes("row"):
             self._cancel = button("Cancel", self._do_cancel, kind="danger")
             self._retry = button("Run it again", self._do_retry)
@@ -73,6 +77,8 @@ class _RunPage:
         if not self._targets:
             listed = (await self._visit.api.get("/api/v1/connections"))["connections"]
             self._targets = {one["connectionId"]: one["name"] for one in listed}
+        if found["status"] == "awaiting_approval" or self.asks.waiting:
+            await self.asks.show(await self._visit.api.get("/api/v1/agent/pending-approvals"))
         self._head.set_content(str(_head(found)))
         self._result.set_content(str(_result(found)))
         self._result.classes(replace=f"card result {_TONES.get(found['status'], '')}")
@@ -114,10 +120,9 @@ def _result(found: dict[str, Any]) -> Markup:
             "queued": "It waits for a worker.",
             "awaiting_approval": "It waits for a person.",
         }.get(status, "It is at work.")
-    ask = Markup(' <a class="button primary" href="/approvals">Answer it</a>') if status == "awaiting_approval" else ""
     more = Markup("").join(Markup("<li>{}</li>").format(text(one)) for one in (result or {}).get("recommendations", ()))
     return Markup(
-        '<div class="split"><span>{} {}</span><span class="quiet">{} {}</span></div><p class="lead">{}</p>{}{}'
+        '<div class="split"><span>{} {}</span><span class="quiet">{} {}</span></div><p class="lead">{}</p>{}'
     ).format(
         badge(status),
         verified,
@@ -125,7 +130,6 @@ def _result(found: dict[str, Any]) -> Markup:
         when(found["completedAt"] or found["createdAt"]),
         text(words),
         Markup("<ul>{}</ul>").format(more) if more else "",
-        ask,
     )
 
 

@@ -14,7 +14,7 @@ from opsagent.web.dashboard.shell import shown
 from opsagent.web.dashboard.visit import Visit
 from opsagent.web.dashboard.widgets.press import html
 from opsagent.web.dashboard.widgets.rows import Row, Rows, line
-from opsagent.web.dashboard.widgets.words import text
+from opsagent.web.dashboard.widgets.words import badge, text, times
 
 _EMPTY = Markup(
     "<strong>No runbook here.</strong><code>opsagent runbooks add --shipped</code> adds those for common trouble; "
@@ -22,7 +22,7 @@ _EMPTY = Markup(
 )
 _SEARCH = Markup(
     '<form role="search" class="row" action="/runbooks"><input type="search" name="q" value="{}" '
-    'placeholder="Search as the agent does" aria-label="Search runbooks" style="flex: 1 1 16rem">'
+    'placeholder="Search as the agent does" aria-label="Search runbooks" class="grow">'
     '<button class="button" type="submit">Search</button></form>'
 )
 
@@ -32,6 +32,7 @@ async def runbooks(request: Request, client: Client, q: str = "") -> Response | 
 
     async def build(visit: Visit) -> None:
         html(_SEARCH.format(q))
+        html(await _ways(visit), classes="row")
         words = html("", classes="quiet")
         rows = Rows("Runbooks", _EMPTY)
         if q.strip():
@@ -45,24 +46,38 @@ async def runbooks(request: Request, client: Client, q: str = "") -> Response | 
     return await shown(request, client, "Runbooks", build, place="/runbooks")
 
 
+async def _ways(visit: Visit) -> Markup:
+    """Where else to go from here, as far as the visitor may."""
+    drafts = len((await visit.api.get("/api/v1/drafts"))["drafts"])
+    ways = [("/drafts", f"Drafts ({drafts})", "")]
+    if "operate" in visit.may:
+        ways = [("/editor", "New runbook", "primary"), ("/coverage", "Coverage of alerts", ""), *ways]
+    return Markup("").join(Markup('<a class="button {2}" href="{0}">{1}</a>').format(*one) for one in ways)
+
+
 def _row(one: dict[str, Any]) -> Row:
     facts = [
         one["summary"],
         f"{one['steps']} steps",
         ", ".join(one["alerts"]),
-        "" if one["enabled"] else "switched off",
     ]
-    return _listed(one, " · ".join(part for part in facts if part))
+    off = "" if one["enabled"] else badge("switched_off")
+    return _listed(one, " · ".join(part for part in facts if part), off)
 
 
 def _hit(one: dict[str, Any]) -> Row:
     return _listed(one, one["why"])
 
 
-def _listed(one: dict[str, Any], under: str) -> Row:
-    markup = line(text(one["title"]), text(under), at=_used(one["uses"]))
+def _listed(one: dict[str, Any], under: str, sign: Markup | str = "") -> Row:
+    markup = line(text(one["title"]), text(under), sign, at=_used(one["uses"]))
     return Row(key=one["runbookId"], markup=markup, href=f"/runbooks/{segment(one['runbookId'])}")
 
 
 def _used(uses: dict[str, Any]) -> str:
-    return f"{uses['yes']} of {uses['used']} healthy" if uses["used"] else "not used yet"
+    """How often ended runs followed it, and, of those after which something was measured, how many were healthy."""
+    if not uses["used"]:
+        return "not used yet"
+    measured = uses["yes"] + uses["no"]
+    healthy = f", healthy after {uses['yes']} of {measured}" if measured else ""
+    return f"used {times(uses['used'])}{healthy}"

@@ -14,7 +14,8 @@ from opsagent.web.dashboard.visit import Visit
 from opsagent.web.dashboard.widgets.filters import filters, paging
 from opsagent.web.dashboard.widgets.press import html
 from opsagent.web.dashboard.widgets.rows import Row, Rows, line
-from opsagent.web.dashboard.widgets.words import badge, source_sign, text, took, when
+from opsagent.web.dashboard.widgets.words import badge, source_sign, took, when
+from opsagent.web.dashboard.widgets.words import text as words
 
 AT_ONCE = 50
 _STATUSES = (
@@ -38,25 +39,32 @@ _SOURCES = (
 )
 _EMPTY = Markup(
     "<strong>No runs here.</strong>A run begins with an alert, a ticket, a chat command, or "
-    "<code>opsagent run “disk is filling up”</code>. Another filter may show more."
+    "<code>opsagent run “disk is filling up”</code>. Another filter, or fewer words, may show more."
+)
+_SEARCH = Markup(
+    '<form role="search" class="row" action="/runs">{}<input type="search" name="text" value="{}" maxlength="200" '
+    'placeholder="Words of the task, runbook, target, result" aria-label="Search runs" class="grow">'
+    '<button class="button" type="submit">Search</button></form>'
 )
 
 
 async def runs(
-    request: Request, client: Client, status: str = "", source: str = "", cursor: str = ""
+    request: Request, client: Client, status: str = "", source: str = "", text: str = "", cursor: str = ""
 ) -> Response | None:
     """The list. Beyond its first page it stands still: only what is newest changes."""
 
     async def build(visit: Visit) -> None:
-        filters("/runs", "Status", _STATUSES, "status", status, {"source": source})
-        filters("/runs", "Source", _SOURCES, "source", source, {"status": status})
+        kept = {"status": status, "source": source, "text": text[:200]}
+        html(_search(kept))
+        filters("/runs", "Status", _STATUSES, "status", status, kept)
+        filters("/runs", "Source", _SOURCES, "source", source, kept)
         rows = Rows("Runs", _EMPTY)
         more = html("")
 
         async def refresh() -> None:
-            page = await visit.api.get("/api/agent-ops", status=status, source=source, cursor=cursor, limit=AT_ONCE)
+            page = await visit.api.get("/api/agent-ops", **kept, cursor=cursor, limit=AT_ONCE)
             rows.show([run_row(one) for one in page["runs"]])
-            more.set_content(str(paging("/runs", page["nextCursor"], cursor, {"status": status, "source": source})))
+            more.set_content(str(paging("/runs", page["nextCursor"], cursor, kept)))
 
         await refresh()
         if not cursor:
@@ -65,13 +73,23 @@ async def runs(
     return await shown(request, client, "Agent Ops", build, place="/runs")
 
 
+def _search(kept: dict[str, str]) -> Markup:
+    """The other filters stay as they are."""
+    others = Markup("").join(
+        Markup('<input type="hidden" name="{}" value="{}">').format(name, value)
+        for name, value in kept.items()
+        if value and name != "text"
+    )
+    return _SEARCH.format(others, kept["text"])
+
+
 def run_row(run: dict[str, Any]) -> Row:
     """One run as a line of a list."""
     mode = run["resolvedMode"] or run["mode"]
     under = " · ".join(one for one in (run["requestedBy"], mode, run["runbookId"]) if one)
     duration = Markup('<span class="at wide-only">{}</span>').format(took(run["durationMs"]))
-    title = text(run["taskDescription"].strip().partition("\n")[0][:200] or "(no words)")
+    title = words(run["taskDescription"].strip().partition("\n")[0][:200] or "(no words)")
     markup = source_sign(run["source"]) + line(
-        title, text(under), badge(run["status"]), duration, at=when(run["startedAt"] or run["createdAt"])
+        title, words(under), badge(run["status"]), duration, at=when(run["startedAt"] or run["createdAt"])
     )
     return Row(key=run["runId"], markup=markup, href=f"/runs/{run['runId']}")

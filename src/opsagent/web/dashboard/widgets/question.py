@@ -29,7 +29,7 @@ class Question:
             self._head = html(_head(asked))
             html(question(asked), classes="stack")
             self._fate = html("", classes="fate").props('role="status"')
-            with ui.element("div") as self._answers:
+            with ui.element("div").classes("answers") as self._answers:
                 if "approve" in visit.may:
                     self._note = html("", tag="textarea", classes="note").props(
                         'rows=1 maxlength=2000 placeholder="Note (kept with your answer)"'

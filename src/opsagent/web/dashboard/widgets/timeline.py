@@ -19,9 +19,10 @@ _KINDS = {"tool_call": "command", "tool_result": "outcome", "final": "end"}
 class Timeline:
     """Lines only ever come; one that is shown is never touched again."""
 
-    def __init__(self, api: Api, path: str) -> None:
+    def __init__(self, api: Api, path: str, *, at_once: int = AT_ONCE) -> None:
         self._api = api
         self._path = path
+        self._at_once = at_once
         self._first = self._last = 0
         with ui.element("div") as self._earlier:
             button("Show earlier lines", self._show_earlier, kind="small")
@@ -30,7 +31,8 @@ class Timeline:
 
     async def begin(self) -> None:
         """The newest lines."""
-        self._first = self._last = max(0, await self._newest() - AT_ONCE)
+        newest = (await self._api.get(self._path, limit=1))["lastEvent"]
+        self._first = self._last = max(0, newest - self._at_once)
         await self.refresh()
         self._earlier.set_visibility(self._first > 0)
 
@@ -52,22 +54,6 @@ class Timeline:
                 html(_line(event), tag="li", classes=str(event["eventType"])).move(target_index=place)
         self._first = start
         self._earlier.set_visibility(start > 0)
-
-    async def _newest(self) -> int:
-        """The last sequence, found by doubling and halving: the API reads timelines forwards only."""
-        low, high = 0, AT_ONCE
-        while await self._some_after(high):
-            low, high = high, high * 2
-        while high - low > 1:
-            middle = (low + high) // 2
-            if await self._some_after(middle):
-                low = middle
-            else:
-                high = middle
-        return high
-
-    async def _some_after(self, sequence: int) -> bool:
-        return bool((await self._api.get(self._path, after=sequence, limit=1))["events"])
 
 
 def _line(event: dict[str, Any]) -> Markup:

@@ -45,6 +45,13 @@ _STATUS = {
     "true_positive": ("●", "bad", "Real"),
     "false_positive": ("○", "good", "Noise"),
     "uncertain": ("?", "ask", "Uncertain"),
+    "untold": ("?", "ask", "Cannot be told"),
+    "merged": ("✓", "good", "Merged"),
+    "discarded": ("—", "quiet", "Discarded"),
+    "cover_ready": ("✓", "good", "Ready"),
+    "cover_partly": ("◆", "ask", "Partly"),
+    "cover_none": ("✕", "bad", "No runbook"),
+    "switched_off": ("■", "quiet", "Switched off"),
 }
 _SOURCES = {
     "slack": ("#", "Slack"),
@@ -91,6 +98,11 @@ def took(ms: int | None) -> str:
     if seconds < _HOUR:
         return f"{seconds // _MINUTE} min {seconds % _MINUTE} s"
     return f"{seconds // _HOUR} h {seconds % _HOUR // _MINUTE} min"
+
+
+def times(count: int) -> str:
+    """How often."""
+    return "once" if count == 1 else f"{count} times"
 
 
 def text(words: object) -> Markup:
