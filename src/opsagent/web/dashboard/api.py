@@ -35,6 +35,7 @@ class Api:
         headers = {"Origin": origin, "Cookie": request.headers.get("cookie", "")}
         client = (request.client.host, request.client.port) if request.client else ("", 0)
         self.token = ""
+        self.origin = origin
         self._http = httpx.AsyncClient(
             transport=Inside(app, client), base_url=origin, headers=headers, timeout=_WITHIN_S, trust_env=False
         )
@@ -56,6 +57,10 @@ class Api:
     async def post(self, path: str, body: object = None, **query: str | int) -> Any:
         """Ask for a change; the answer's JSON. Refused."""
         return _taken(await self._http.post(path, content=orjson.dumps(body or {}), params=query, headers=_JSON))
+
+    async def put(self, path: str, body: object) -> Any:
+        """Make something as it is given, or change it to that; the answer's JSON. Refused."""
+        return _taken(await self._http.put(path, content=orjson.dumps(body), headers=_JSON))
 
     async def delete(self, path: str) -> Any:
         """End something. Refused."""

@@ -13,8 +13,12 @@ from starlette.routing import BaseRoute
 
 from opsagent.web.dashboard.pages import (
     approvals,
+    channels,
     connections,
     home,
+    keys,
+    people,
+    quiet,
     run,
     runbook,
     runbooks,
@@ -36,6 +40,10 @@ _PAGES: dict[str, Callable[..., Any]] = {
     "/runbooks/{runbook_id}": runbook.runbook,
     "/connections": connections.connections,
     "/settings": settings.settings,
+    "/settings/people": people.people,
+    "/settings/keys": keys.keys,
+    "/settings/channels": channels.channels,
+    "/settings/quiet": quiet.quiet,
 }
 
 

@@ -31,11 +31,22 @@
       here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 40;
     });
   }
+  // Fields that only some choice of another field needs; what is disabled is neither checked nor sent.
+  function suit(form) {
+    for (const part of form.querySelectorAll("[data-of]")) {
+      const chosen = form.elements[part.dataset.of]?.value;
+      part.hidden = part.disabled = !part.dataset.values.split(" ").includes(chosen);
+    }
+    const zone = form.elements.timezone;
+    if (zone && !zone.value) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  }
+  addEventListener("change", (event) => event.target.form && suit(event.target.form));
   // Before the browser paints, so that no time is seen to change its form.
   new MutationObserver((changes) => {
     for (const change of changes) for (const node of change.addedNodes) if (node.nodeType === 1) {
       times(node);
       reveal(node);
+      node.querySelectorAll?.("form").forEach(suit);
     }
   }).observe(root, { childList: true, subtree: true });
   setInterval(() => times(document), 15000);
@@ -47,7 +58,7 @@
       localStorage.setItem("theme", theme() === "dark" ? "light" : "dark");
       paint();
     } else if (pressed.matches("[data-copy]")) {
-      const text = pressed.closest("details").querySelector("pre").textContent;
+      const text = pressed.closest("details, .copied").querySelector("pre").textContent;
       await navigator.clipboard?.writeText(text);
       pressed.textContent = "Copied";
       setTimeout(() => (pressed.textContent = "Copy"), 2000);
