@@ -203,7 +203,7 @@ def test_a_viewer_sees_no_way_to_change_and_no_people(visit: Visit, admin: Calle
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         expect(page.get_by_role("alert")).to_have_count(0)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-        names = page.locator("main").get_by_role("button").all_inner_texts()
+        names = page.locator("#main").get_by_role("button").all_inner_texts()
         assert set(names) <= {"Judge"}, path
     expect(page.get_by_text("left alone")).to_be_visible()
     admin.delete(f"/api/v1/silences/{silence['silenceId']}")

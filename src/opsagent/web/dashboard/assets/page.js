@@ -34,8 +34,11 @@
   // Fields that only some choice of another field needs; what is disabled is neither checked nor sent.
   function suit(form) {
     for (const part of form.querySelectorAll("[data-of]")) {
-      const chosen = form.elements[part.dataset.of]?.value;
-      part.hidden = part.disabled = !part.dataset.values.split(" ").includes(chosen);
+      const holds = (asked) => {
+        const [name, values] = asked.split("=");
+        return values.split("|").includes(form.elements[name]?.value);
+      };
+      part.hidden = part.disabled = !part.dataset.of.split(" ").every(holds);
     }
     const zone = form.elements.timezone;
     if (zone && !zone.value) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -16,6 +16,7 @@ from opsagent.web.dashboard.widgets.press import html
 
 Given = Mapping[str, str]
 Send = Callable[[Given], Awaitable[Any]]
+_LINE = "\n"
 _NUMBERS = count(1)  # ids of fields are those of the page; a number is enough to tell two sheets apart
 # A box that is not ticked is not in a form's data; what a datetime field says is in the viewer's zone.
 _SENT = """(e) => {
@@ -32,8 +33,8 @@ _SENT = """(e) => {
 class Entry:
     """One field of a form.
 
-    `of` shows it only while another field has one of some values: `("kind", ("token", "password"))`. A hidden field is
-    neither checked nor sent.
+    `of` shows it only while other fields have one of some values: `(("kind", ("token", "password")),)`. A hidden field
+    is neither checked nor sent.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Entry:
     hint: str = ""
     pattern: str = ""
     needed: bool = False
-    of: tuple[str, tuple[str, ...]] | None = None
+    of: Sequence[tuple[str, Sequence[str]]] = ()
 
 
 async def fill_in(title: str, entries: Sequence[Entry], yes: str, send: Send, *, words: Markup | str = "") -> bool:
@@ -60,7 +61,7 @@ async def fill_in(title: str, entries: Sequence[Entry], yes: str, send: Send, *,
         form = ui.element("form").classes("form").props("autocomplete=off")
         with form:
             number = next(_NUMBERS)
-            html(Markup("").join(_entry(one, number) for one in entries), classes="form")
+            html(Markup("").join(_entry(one, number, first=one is entries[0]) for one in entries), classes="form")
             trouble = html("", classes="trouble").props('role="alert"')
             trouble.set_visibility(False)
             with ui.element("div").classes("row"):
@@ -97,31 +98,36 @@ def lines(text: str) -> list[str]:
 
 
 def named(text: str) -> dict[str, str]:
-    """`name=value` one a line. Refused for a line without `=`."""
+    """`name=value` one a line; a line that begins with a space goes on with the value above. Refused without `=`."""
     found: dict[str, str] = {}
-    for line in lines(text):
+    last = ""
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        if line.startswith(" ") and last:
+            found[last] += f"\n{line.removeprefix('  ')}"
+            continue
         name, sign, value = line.partition("=")
         if not sign:
-            raise Refused(422, f"“{line}” is no name=value.", "Write one a line: service=shop")
-        found[name.strip()] = value.strip()
+            raise Refused(422, f"“{line.strip()[:80]}” is no name=value.", "Write one a line: service=shop")
+        last = name.strip()
+        found[last] = value.strip()
     return found
 
 
 def written(values: Mapping[str, str]) -> str:
     """The same the other way."""
-    return "\n".join(f"{name}={value}" for name, value in values.items())
+    return "\n".join(f"{name}={value.replace(_LINE, _LINE + '  ')}" for name, value in values.items())
 
 
-def _entry(one: Entry, number: int) -> Markup:
+def _entry(one: Entry, number: int, *, first: bool) -> Markup:
     field = f"{one.name}-{number}"
     hint = Markup('<small id="{0}-hint">{1}</small>').format(field, one.hint) if one.hint else Markup("")
-    shown = (
-        Markup(' data-of="{}" data-values="{}" hidden disabled').format(one.of[0], " ".join(one.of[1]))
-        if one.of
-        else ""
-    )
+    asked = " ".join(f"{name}={'|'.join(values)}" for name, values in one.of)
+    shown = Markup(' data-of="{}" hidden disabled').format(asked) if asked else ""
     told = Markup(' aria-describedby="{}-hint"').format(field) if one.hint else ""
-    facts = Markup('id="{}" name="{}"{}{}').format(field, one.name, Markup(" required") if one.needed else "", told)
+    needed, focus = Markup(" required") if one.needed else "", Markup(" autofocus") if first else ""
+    facts = Markup('id="{}" name="{}"{}{}{}').format(field, one.name, needed, focus, told)
     if one.kind == "tick":
         box = Markup('<label class="tick"><input type="checkbox" value="yes" {}{}> {}</label>').format(
             facts, Markup(" checked") if one.value else "", one.label
