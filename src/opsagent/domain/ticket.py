@@ -126,7 +126,8 @@ class Ticket:
 
     `taken_by` is the person who has taken it over: until they hand it back the agent changes nothing. `silenced` says
     who silenced its newest firing signal, if somebody did: that one started no run. `merged_into` is the ticket that a
-    person said is the same problem: this one is closed for good, and its alerts and signals are there.
+    person said is the same problem: this one is closed for good, and its alerts and signals are there. `began_at` is
+    when its first signal says that it began, None where that is not known or more than a day before.
     """
 
     id: str
@@ -158,4 +159,5 @@ class Ticket:
     created_at: float = 0.0
     updated_at: float = 0.0
     closed_at: float | None = None
+    began_at: float | None = None
     version: int = 1

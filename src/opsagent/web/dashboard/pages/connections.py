@@ -76,6 +76,7 @@ class _Connections:
             self._kept.show(self._secrets)
 
     async def _test(self, one: Json) -> None:
+        self._targets.said(one, "Connecting …")
         answer = await self._visit.api.post(f"{_path(one)}/test")
         self._targets.said(one, _tested(answer))
 
