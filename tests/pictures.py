@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from browsers import PHONE, Visitor, chromium, visitor
@@ -21,7 +25,7 @@ def main() -> int:
     """Write the pictures into the folder that is named."""
     into = Path(sys.argv[1])
     into.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, serve(Path(folder) / "data") as served:
+    with tempfile.TemporaryDirectory() as folder, house(Path(folder)) as served:
         pages = filled(served, Path(folder))
         with chromium() as browser:
             for look, screen in LOOKS.items():
@@ -37,6 +41,18 @@ def main() -> int:
     total = sum(one.stat().st_size for one in into.glob("*.png"))
     print(f"{len(list(into.glob('*.png')))} pictures, {total / 1e6:.2f} MB")
     return 0
+
+
+@contextmanager
+def house(folder: Path) -> Iterator[Served]:
+    """A server that tells somebody and keeps secrets."""
+    told = folder / "notifications.yaml"
+    told.write_text(
+        "addresses: {oncall: {channel: webhook, address: 'https://chat.example/oncall'}}\ntell: [{to: [oncall]}]\n"
+    )
+    key = base64.urlsafe_b64encode(os.urandom(32)).decode()
+    with serve(folder / "data", notifications_file=told, credential_encryption_key=key) as served:
+        yield served
 
 
 def picture(someone: Visitor, path: str, into: Path) -> None:
@@ -60,6 +76,7 @@ def filled(served: Served, folder: Path) -> dict[str, str]:
     admin.run_once(refused)
     shipped(admin)
     admin.json_of("POST", "/api/v1/tickets/webhook/alertmanager", kiln.alerts(), status=202)
+    settled(admin)
     ticket = admin.get_json("/api/v1/tickets")["tickets"][0]
     admin.question(ticket["runId"])
     return {
@@ -73,7 +90,33 @@ def filled(served: Served, folder: Path) -> dict[str, str]:
         "runbook": f"/runbooks/{lamp.runbook}",
         "connections": "/connections",
         "settings": "/settings",
+        "people": "/settings/people",
+        "keys": "/settings/keys",
+        "channels": "/settings/channels",
+        "silences": "/settings/quiet",
     }
+
+
+def settled(admin: Caller) -> None:
+    """People, keys, secrets and quiet times."""
+    for login, role in (("grace@example.com", "approver"), ("linus@example.com", "operator")):
+        made = admin.json_of("POST", "/api/v1/people", {"login": login, "role": role}, status=201)
+        admin.json_of("POST", f"/api/v1/people/{made['personId']}/invitation", status=201)
+    admin.json_of("POST", "/api/v1/keys", {"name": "alertmanager", "role": "intake"}, status=201)
+    silence = {"matchers": ["service=batch"], "comment": "the nightly import", "durationSeconds": 7200}
+    admin.json_of("POST", "/api/v1/silences", silence, status=201)
+    window = {
+        "cron": "0 2 * * SUN",
+        "timezone": "Europe/Berlin",
+        "durationSeconds": 7200,
+        "matchers": ["service=search"],
+        "comment": "the index is built anew",
+        "freeze": True,
+        "environments": ["prod"],
+    }
+    admin.json_of("PUT", "/api/v1/maintenance/sunday", window)
+    secret = {"kind": "token", "values": {"token": "shown nowhere"}}
+    admin.json_of("PUT", "/api/v1/credentials/forge-token", secret)
 
 
 def shipped(admin: Caller) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 
 import pictures
 from browsers import visitor
-from served import Served, serve
+from served import Served
 
 SERIOUS = frozenset({"serious", "critical"})
 
@@ -20,7 +20,7 @@ SERIOUS = frozenset({"serious", "critical"})
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, dict[str, str]]]:
     """A server with something on each page, and the pages."""
     folder = tmp_path_factory.mktemp("accessible")
-    with serve(folder / "data") as served:
+    with pictures.house(folder) as served:
         yield served, pictures.filled(served, folder)
 
 

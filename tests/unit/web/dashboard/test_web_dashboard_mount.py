@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 
 import pytest
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from opsagent.web.app import bare_app
-from opsagent.web.dashboard.mount import with_pages
+from opsagent.web.dashboard.mount import Pages, with_pages
 
 
 def test_without_the_extra_the_address_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,3 +23,25 @@ def test_without_the_extra_the_address_says_how_to_get_it(monkeypatch: pytest.Mo
     assert answer.headers["content-type"].startswith("text/html")
     assert client.get("/runs").json()["code"] == "no-route"
     assert client.post("/").status_code == 404
+
+
+@pytest.mark.parametrize("heard", ["http.disconnect", "http.request"])
+async def test_a_browser_that_left_is_no_incident_and_one_that_waits_is(heard: str) -> None:
+    async def front(*_: object) -> None:
+        raise RuntimeError("No response returned.")
+
+    async def receive() -> Message:
+        if heard == "http.request":
+            await asyncio.Event().wait()
+        return {"type": heard}
+
+    async def nothing(*_: object) -> None:
+        raise AssertionError
+
+    pages = Pages(bare_app("1"), front, [Route("/", nothing)], nothing)
+    scope = {"type": "http", "path": "/", "method": "GET", "headers": []}
+    if heard == "http.disconnect":
+        await pages(scope, receive, nothing)
+    else:
+        with pytest.raises(RuntimeError, match="No response"):
+            await pages(scope, receive, nothing)
