@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from opsagent.errors import OpsAgentError
 from opsagent.web.dashboard.inside import Inside
 
+ALIVE = b":\n\n"  # a comment, which a live stream sends while nothing happens
 _WITHIN_S = 30.0
 CSRF_HEADER = "X-CSRF-Token"
 APP_IN_SCOPE = "opsagent.app"  # where a page finds the app it asks
@@ -67,13 +68,14 @@ class Api:
         return _taken(await self._http.delete(path))
 
     async def hints(self, path: str) -> AsyncIterator[None]:
-        """One for each block of a live stream: something may have changed. Ends with the stream. Refused."""
+        """One for each block of a live stream but signs of life: something may have changed. Ends with it. Refused."""
         async with self._http.stream("GET", path, headers={"Accept": "text/event-stream"}, timeout=None) as answer:
             if answer.is_error:
                 await answer.aread()
                 _taken(answer)
-            async for _ in answer.aiter_bytes():
-                yield None
+            async for block in answer.aiter_bytes():
+                if block != ALIVE:
+                    yield None
 
     async def close(self) -> None:
         """The visitor has gone."""

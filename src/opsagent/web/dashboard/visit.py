@@ -52,7 +52,7 @@ class Visit:
         return visit
 
     def follow(self, stream: str = "/api/v1/live") -> None:
-        """From now on all of `fresh` are called after each change, and every few seconds when the stream fails."""
+        """From now on all of `fresh` are called after each change; every few seconds only while the stream is down."""
         task = background_tasks.create(self._follow(stream), name=f"live {self.path}")
 
         async def left() -> None:

@@ -8,6 +8,7 @@ import importlib.util
 import pytest
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from opsagent.web.app import bare_app
 from opsagent.web.dashboard.mount import Pages, with_pages
