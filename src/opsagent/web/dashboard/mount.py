@@ -60,7 +60,11 @@ def with_pages(app: FastAPI) -> FastAPI:
     pages once. RuntimeError for a second time.
     """
     if importlib.util.find_spec("nicegui") is None:
-        front = FastAPI(openapi_url=None, routes=[Route("/", _file("absent.html"))])
+        absent: list[BaseRoute] = [
+            Route("/", _file("absent.html")),
+            Route("/invitation", _file("absent_invitation.html")),
+        ]
+        front = FastAPI(openapi_url=None, routes=[*absent])
         app.router.default = Pages(app, front, front.routes, app.router.default)
         return app
     from opsagent.web.dashboard.places import leave, pages

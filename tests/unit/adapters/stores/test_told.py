@@ -24,7 +24,7 @@ async def test_a_write_is_told_once_it_is_stored_and_a_failed_one_is_not(tmp_pat
         assert len(told) == 1
         with pytest.raises(NotFound):
             await stores.connections.delete("acme", "nothing", "person:ada")
-        await stores.heartbeats.beat("acme", "alertmanager")
+        await stores.heartbeats.beat("acme", "alertmanager", 1.0)
         await stores.connections.list("acme")
         assert len(told) == 1
     finally:

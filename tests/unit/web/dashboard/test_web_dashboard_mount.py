@@ -22,6 +22,9 @@ def test_without_the_extra_the_address_says_how_to_get_it(monkeypatch: pytest.Mo
     answer = client.get("/")
     assert "pip install 'opsagent[ui]'" in answer.text
     assert answer.headers["content-type"].startswith("text/html")
+    invited = client.get("/invitation")
+    assert "its page is not installed here" in invited.text
+    assert "/api/v1/session/invitation" in invited.text
     assert client.get("/runs").json()["code"] == "no-route"
     assert client.post("/").status_code == 404
 
