@@ -65,8 +65,8 @@ def filled(served: Served, folder: Path) -> dict[str, str]:
     """A server on which something has happened; the pages worth a picture."""
     admin = served.admin()
     admin.json_of("POST", "/api/v1/control/acting", {"on": True})
-    lamp, kiln, mill = (shop_in(folder, name) for name in ("checkout", "payments", "search"))
-    for shop in (lamp, kiln, mill):
+    lamp, kiln, mill, forge = (shop_in(folder, name) for name in ("checkout", "payments", "search", "billing"))
+    for shop in (lamp, kiln, mill, forge):
         shop.register(admin)
     run_id = lamp.execute(admin)
     admin.approve(admin.question(run_id))
@@ -75,6 +75,9 @@ def filled(served: Served, folder: Path) -> dict[str, str]:
     admin.approve(admin.question(refused), approve=False, notes="the disk is being replaced")
     admin.run_once(refused)
     shipped(admin)
+    mended = admin.json_of("POST", "/api/v1/tickets/webhook/alertmanager", forge.alerts(), status=202)
+    admin.approve(admin.question(mended["tickets"][0]["runId"]))
+    admin.run_once(mended["tickets"][0]["runId"])
     admin.json_of("POST", "/api/v1/tickets/webhook/alertmanager", kiln.alerts(), status=202)
     settled(admin)
     ticket = admin.get_json("/api/v1/tickets")["tickets"][0]

@@ -22,14 +22,17 @@
   }
   const times = (under) => under.querySelectorAll?.("time[data-when]").forEach(say);
   // On a phone the places are wider than the screen: the one we are at is shown once, and then left alone.
-  let revealed = false;
+  const revealed = new Set();
   function reveal(under) {
-    const here = revealed ? null : under.querySelector?.(".places [aria-current]") ?? (under.matches?.(".places [aria-current]") ? under : null);
-    if (!here) return;
-    revealed = true;
-    requestAnimationFrame(() => {
-      here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 40;
-    });
+    for (const where of [".places", ".areas"]) {
+      const one = `${where} [aria-current]`;
+      const here = revealed.has(where) ? null : under.querySelector?.(one) ?? (under.matches?.(one) ? under : null);
+      if (!here) continue;
+      revealed.add(where);
+      requestAnimationFrame(() => {
+        here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 40;
+      });
+    }
   }
   // Fields that only some choice of another field needs; what is disabled is neither checked nor sent.
   function suit(form) {

@@ -71,9 +71,9 @@ def _channel(one: dict[str, Any]) -> Markup:
         Markup("{} <span class='quiet'>{}</span>").format(text(who["name"]), text(who["address"]))
         for who in one["addresses"]
     )
-    return Markup(
-        '<span class="what"><span class="title">{}</span><span class="quiet">{}</span><span>{}</span></span>'
-    ).format(text(one["name"]), text(one["about"]), told or "nobody is told by it")
+    return Markup('<div class="what"><h3>{}</h3><p class="quiet">{}</p><p>{}</p></div>').format(
+        text(one["name"]), text(one["about"]), told or "Nobody is told by it."
+    )
 
 
 def _fate(one: dict[str, Any]) -> Markup:

@@ -17,8 +17,8 @@ from opsagent.web.dashboard.widgets.press import button, html, sure
 from opsagent.web.dashboard.widgets.records import Deed, Json, Records
 from opsagent.web.dashboard.widgets.rows import line
 from opsagent.web.dashboard.widgets.secret_form import STORE, secret_entries, secret_of
-from opsagent.web.dashboard.widgets.target_form import target_entries, target_of
-from opsagent.web.dashboard.widgets.words import pairs, text, when
+from opsagent.web.dashboard.widgets.target_form import EXECUTORS, target_entries, target_of
+from opsagent.web.dashboard.widgets.words import text, when
 
 _NONE = Markup(
     "<strong>Nothing is connected.</strong>Without a target the agent works in its sandbox only. "
@@ -140,18 +140,21 @@ def _path(one: Json) -> str:
 
 
 def _target(one: dict[str, Any]) -> Markup:
-    labels = Markup(" ").join(Markup("<code>{}={}</code>").format(text(k), text(v)) for k, v in one["labels"].items())
-    facts = {
-        "By": one["executor"],
-        "Reach": one["reach"] if one["executor"] == "shell" else "",
-        "Address": one["address"],
-        "Environment": one["environment"],
-        "Labels": labels,
-        "Account for looking": one["readCredential"],
-        "Account for changing": one["credential"],
-        "Changed": when(one["updatedAt"]),
-    }
-    return Markup('<div class="what stack"><h2>{}</h2>{}</div>').format(text(one["name"]), pairs(facts))
+    by = dict(EXECUTORS).get(one["executor"], one["executor"])
+    if one["executor"] == "shell" and one["reach"] == "sandbox":
+        by = "Scratch space on this machine"
+    looks, changes = one["readCredential"], one["credential"]
+    facts: list[Markup | str] = [
+        by,
+        text(one["address"]),
+        text(one["environment"]),
+        text(f"looks as {looks}" if looks else ""),
+        text(f"changes as {changes}" if looks and changes else f"as {changes}" if changes else ""),
+        *(Markup("<code>{}={}</code>").format(text(k), text(v)) for k, v in one["labels"].items()),
+    ]
+    under = Markup(" · ").join(Markup("{}").format(fact) for fact in facts if fact)
+    changed = Markup("changed {}").format(when(one["updatedAt"])) if one["updatedAt"] else ""
+    return line(text(one["name"]), under, at=changed)
 
 
 def _tested(answer: dict[str, Any]) -> Markup:

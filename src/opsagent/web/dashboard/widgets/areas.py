@@ -23,7 +23,7 @@ def areas(visit: Visit, here: str) -> None:
         for path, name, right in _AREAS
         if right in visit.may
     ]
-    html(Markup("").join(links), tag="nav", classes="filters").props["aria-label"] = "Settings"
+    html(Markup("").join(links), tag="nav", classes="filters areas").props["aria-label"] = "Settings"
 
 
 def not_yours(visit: Visit) -> bool:

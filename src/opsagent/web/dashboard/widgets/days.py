@@ -9,10 +9,17 @@ from markupsafe import Markup
 from opsagent.web.dashboard.widgets.chart import Bar, chart
 from opsagent.web.dashboard.widgets.words import took
 
+_NOTHING = Markup(
+    '<div class="empty"><strong>No ticket was looked at to its end yet.</strong>'
+    "What was repaired, how soon, and what was closed wrongly is drawn here from the first one on.</div>"
+)
+
 
 def how_it_went(answer: dict[str, Any]) -> Markup:
     """Four cards of what `GET /api/v1/triage/days` says."""
     days, all_of_them = answer["days"], answer["together"]
+    if not any(day[name] for day in days for name in ("repaired", "byItself", "remained", "unmeasured")):
+        return _NOTHING
     lately = f"in {len(days)} days"
     left = all_of_them["remained"] + all_of_them["unmeasured"]
     fixed = chart(

@@ -8,7 +8,7 @@ from typing import Any
 from opsagent.web.dashboard.widgets.form import Entry, Given, lines, named, written
 
 NAME = "[A-Za-z0-9][A-Za-z0-9_.\\-]{0,63}"
-_EXECUTORS = (
+EXECUTORS = (
     ("ssh", "A host over SSH"),
     ("shell", "This machine"),
     ("sql", "A database"),
@@ -17,7 +17,7 @@ _EXECUTORS = (
     ("powershell", "A Windows host"),
     ("mcp", "An MCP server"),
 )
-_AWAY = tuple(name for name, _ in _EXECUTORS if name != "shell")
+_AWAY = tuple(name for name, _ in EXECUTORS if name != "shell")
 _REACHES = (("host", "This machine itself"), ("sandbox", "Scratch space only"))
 _ADDRESSES = (
     "ssh://USER@HOST, postgresql://HOST/DB, mysql://HOST/DB, https://HOST/BASE, aws://ACCOUNT/REGION, winrm://HOST"
@@ -38,7 +38,7 @@ def target_entries(one: dict[str, Any], credentials: Sequence[str]) -> tuple[Ent
         return Entry(name=key, label=label, kind="choice", choices=choices, value=value, hint=hint, of=away)
 
     executor, address = str(one.get("executor", "ssh")), str(one.get("address", ""))
-    executors = _EXECUTORS if executor in dict(_EXECUTORS) else (*_EXECUTORS, (executor, executor))
+    executors = EXECUTORS if executor in dict(EXECUTORS) else (*EXECUTORS, (executor, executor))
     name = () if one else (Entry(name="name", label="Name", pattern=NAME, needed=True),)
     return (
         *name,
