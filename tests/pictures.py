@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from browsers import PHONE, Visitor, chromium, visitor
@@ -75,7 +76,8 @@ def filled(served: Served, folder: Path) -> dict[str, str]:
     admin.approve(admin.question(refused), approve=False, notes="the disk is being replaced")
     admin.run_once(refused)
     shipped(admin)
-    mended = admin.json_of("POST", "/api/v1/tickets/webhook/alertmanager", forge.alerts(), status=202)
+    began = (datetime.now(UTC) - timedelta(minutes=3)).isoformat().replace("+00:00", "Z")
+    mended = admin.json_of("POST", "/api/v1/tickets/webhook/alertmanager", forge.alerts(starts=began), status=202)
     admin.approve(admin.question(mended["tickets"][0]["runId"]))
     admin.run_once(mended["tickets"][0]["runId"])
     admin.json_of("POST", "/api/v1/tickets/webhook/alertmanager", kiln.alerts(), status=202)
