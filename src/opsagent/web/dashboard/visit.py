@@ -56,11 +56,15 @@ class Visit:
         """From now on all of `fresh` are called after each change; every few seconds only while the stream is down."""
         task = background_tasks.create(self._follow(stream), name=f"live {self.path}")
 
-        async def left() -> None:
+        def leave() -> None:
+            """At once: whatever is on the page is gone with the next step."""
             task.cancel()
+
+        async def left() -> None:
             await asyncio.gather(task, return_exceptions=True)
             await self.api.close()
 
+        self.client.on_delete(leave)
         self.client.on_delete(left)
 
     async def look(self) -> None:

@@ -88,7 +88,8 @@ async def fill_in(title: str, entries: Sequence[Entry], yes: str, send: Send, *,
 
     form.on("submit", sent, js_handler=_SENT)
     answer = await dialog
-    dialog.delete()
+    if not dialog.is_deleted:  # whoever was asked may have left the page
+        dialog.delete()
     return bool(answer == "sent")
 
 

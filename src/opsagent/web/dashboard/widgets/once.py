@@ -28,4 +28,5 @@ async def show_once(title: str, words: str, value: str) -> None:
                 "click", lambda: dialog.submit("seen")
             )
     await dialog
-    dialog.delete()
+    if not dialog.is_deleted:  # whoever was asked may have left the page
+        dialog.delete()

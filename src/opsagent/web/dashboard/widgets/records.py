@@ -64,7 +64,9 @@ class Records:
         self._none.set_visibility(False)
 
     def show(self, all_of_them: Sequence[Json]) -> None:
-        """These and no others, in this order."""
+        """These and no others, in this order. On a page that was left meanwhile nothing is shown any more."""
+        if self._list.is_deleted:
+            return
         self._none.set_visibility(not all_of_them)
         self._list.set_visibility(bool(all_of_them))
         wanted = {str(one[self._key]) for one in all_of_them}

@@ -40,7 +40,9 @@ class Rows:
         self._none.set_visibility(False)
 
     def show(self, rows: Sequence[Row]) -> None:
-        """These and no others."""
+        """These and no others. On a page that was left meanwhile nothing is shown any more."""
+        if self._list.is_deleted:
+            return
         self._none.set_visibility(not rows)
         self._list.set_visibility(bool(rows))
         wanted = {row.key for row in rows}
