@@ -252,6 +252,7 @@ def serve(folder: Path, **settings: object) -> Iterator[Served]:
             served.kill()
         shutil.rmtree(scratch, ignore_errors=True)
     assert "Traceback" not in served.said(), served.said()
+    assert "Could not cancel" not in served.said(), served.said()
 
 
 def tried(folder: Path, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:

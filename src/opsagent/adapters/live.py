@@ -71,6 +71,13 @@ class LiveHub:
         """Tell them that the run, one of its steps or approvals has changed."""
         self._tell(tenant, run_id, None)
 
+    def anything(self) -> None:
+        """Tell those who watch all of a tenant, whichever it is, that something may have changed."""
+        for (_, run_id), watchers in self._watchers.items():
+            if not run_id:
+                for watcher in list(watchers):
+                    watcher.put(None)
+
     def watch(self, tenant: str, run_id: str = "") -> Watcher:
         """Events of one run, or of the whole tenant, from this call on. Ends when closed."""
         watcher = Watcher(self._queue_events)

@@ -226,6 +226,7 @@ class App:
                 people=self.entrance.people,
                 sessions=self.entrance.sessions,
                 single_sign_on=self.entrance.single_sign_on,
+                hears_every_write=self.stores.name == "sqlite",
                 clock=self.clock,
                 ids=self.ids,
                 sources=self.sources,

@@ -94,7 +94,7 @@ def build(
     folder = settings.server.data_dir.expanduser()
     address = f"http://{settings.server.host}:{settings.server.port}"
     where = SqliteConfig(folder=folder, exclusive=serving, address=address)
-    stores = open_sqlite(where, world.clock, world.ids, failpoints=failpoints)
+    stores = open_sqlite(where, world.clock, world.ids, failpoints=failpoints, tell=world.live.anything)
     index = runbook_index(settings, world.redaction, world.clock, serving=serving)
     outbox, broker = world.outbox(stores), world.broker(stores)
     kit = world.kit(stores, index, broker, told=outbox.hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -95,3 +96,50 @@ class Quality:
 
     closed: Rate
     shadow: Rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """How the looks that ended on one day (`number`: days since 1970-01-01, UTC) went, and closing without a person.
+
+    `detect_s` and `repair_s` are means in seconds: from when a problem began until its ticket was made, and from then
+    until it was measured healthy after an effect; None where there were none. `detected` and `timed` say of how many.
+    """
+
+    number: int
+    repaired: int = 0
+    by_itself: int = 0
+    remained: int = 0
+    unmeasured: int = 0
+    detected: int = 0
+    detect_s: float | None = None
+    timed: int = 0
+    repair_s: float | None = None
+    closed: Rate = Rate(total=0, wrong=0)
+
+    @property
+    def fixed(self) -> Rate:
+        """Of the problems that did not go away by themselves, how many were not repaired (`wrong`)."""
+        left = self.remained + self.unmeasured
+        return Rate(total=self.repaired + left, wrong=left)
+
+
+def together(days: Sequence[Day]) -> Day:
+    """All of them as one, with the number of the last."""
+    return Day(
+        number=days[-1].number if days else 0,
+        repaired=sum(one.repaired for one in days),
+        by_itself=sum(one.by_itself for one in days),
+        remained=sum(one.remained for one in days),
+        unmeasured=sum(one.unmeasured for one in days),
+        detected=sum(one.detected for one in days),
+        detect_s=_mean([(one.detected, one.detect_s) for one in days]),
+        timed=sum(one.timed for one in days),
+        repair_s=_mean([(one.timed, one.repair_s) for one in days]),
+        closed=Rate(total=sum(one.closed.total for one in days), wrong=sum(one.closed.wrong for one in days)),
+    )
+
+
+def _mean(counted: Sequence[tuple[int, float | None]]) -> float | None:
+    many = sum(count for count, _ in counted)
+    return sum(count * (mean or 0.0) for count, mean in counted) / many if many else None

@@ -125,7 +125,9 @@ class Ticket:
     save.
 
     `taken_by` is the person who has taken it over: until they hand it back the agent changes nothing. `silenced` says
-    who silenced its newest firing signal, if somebody did: that one started no run.
+    who silenced its newest firing signal, if somebody did: that one started no run. `merged_into` is the ticket that a
+    person said is the same problem: this one is closed for good, and its alerts and signals are there. `began_at` is
+    when its first signal says that it began, None where that is not known or more than a day before.
     """
 
     id: str
@@ -152,8 +154,10 @@ class Ticket:
     run_id: str = ""
     taken_by: str = ""
     silenced: str = ""
+    merged_into: str = ""
     reason: str = ""
     created_at: float = 0.0
     updated_at: float = 0.0
     closed_at: float | None = None
+    began_at: float | None = None
     version: int = 1

@@ -271,6 +271,8 @@ class Agent:
                 fix="Send 'resolved' by the source's webhook: it is measured, and closes what is healthy.",
             )
         ticket = await self.stores.tickets.get(principal.tenant, ticket_id)
+        if reopen and ticket.merged_into:
+            raise IllegalMove(f"Ticket {ticket_id} was merged for good.", fix=f"Work on {ticket.merged_into}.")
         now = self.clock.now()
         changed = _with_status(ticket, TicketStatus.OPEN if reopen else TicketStatus.CLOSED, reason, now)
         entry = AuditEntry(

@@ -120,3 +120,12 @@ class TicketStore(Protocol):
         In one transaction: the agent parks before its next effect and goes on when it is handed back.
         """
         ...
+
+    async def merge(self, tenant: str, ticket_id: str, *, into: str, by: str) -> Ticket:
+        """A person says that two open tickets are one problem; the one that goes on. NotFound, IllegalMove.
+
+        In one transaction, with its audit entry: the alerts and signals of the first are the other's from now on, which
+        also takes in what the first took in, and fires while one of them does; its priority is the higher of both. The
+        first is closed for good. What was measured and said of it stays with it. Once more changes nothing.
+        """
+        ...

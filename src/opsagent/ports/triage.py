@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from opsagent.domain.deployment import Deployment
-from opsagent.domain.ending import Feedback, History, Quality
+from opsagent.domain.ending import Day, Feedback, History, Quality
 from opsagent.domain.event import AuditEntry
 from opsagent.domain.scoring import Answers
 from opsagent.domain.ticket import Member
@@ -53,6 +53,10 @@ class TriageStore(Protocol):
         It was wrong when it fired again within the time of `Damping.reopen_s` and no person said that it is noise, when
         a person reopened it, or when a person said that it is real.
         """
+        ...
+
+    async def days(self, tenant: str, *, since: int) -> Sequence[Day]:
+        """The days from that number on on which a look ended, in order. Two index-range reads."""
         ...
 
 

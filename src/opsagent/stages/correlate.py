@@ -11,6 +11,8 @@ from opsagent.domain.ticket import Signal, Ticket
 from opsagent.ports.clock import Clock, Ids
 from opsagent.ports.tickets import Arrival, Joined, TicketStore
 
+_OLD_S = 86400.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correlate:
@@ -48,6 +50,7 @@ class Correlate:
             run_id=run_id,
             created_at=now,
             updated_at=now,
+            began_at=_began(signal, now),
         )
         run = Run(
             id=run_id,
@@ -75,3 +78,10 @@ class Correlate:
             damping=self.rules.damping,
             silenced=silenced,
         )
+
+
+def _began(signal: Signal, now: float) -> float | None:
+    """When the problem began. What had fired for days when it came first was not seen late: it is from before us."""
+    if signal.starts_at is None or not now - _OLD_S <= signal.starts_at <= now:
+        return None
+    return signal.starts_at

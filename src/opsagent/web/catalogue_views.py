@@ -46,6 +46,7 @@ def ticket_json(ticket: Ticket) -> wire.TicketJson:
         "assessment": assessment_json(ticket.assessment) if ticket.assessment else None,
         "takenBy": ticket.taken_by,
         "silenced": ticket.silenced,
+        "mergedInto": ticket.merged_into,
         "reason": ticket.reason or ticket.silenced,
         "createdAt": iso(ticket.created_at),
         "updatedAt": iso(ticket.updated_at),

@@ -35,6 +35,7 @@ class TicketJson(TypedDict):
     assessment: AssessmentJson | None
     takenBy: str
     silenced: str
+    mergedInto: str
     reason: str
     createdAt: str
     updatedAt: str

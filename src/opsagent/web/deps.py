@@ -81,7 +81,8 @@ class WebDeps:
     """Everything the routes use. `sources` maps `{source}` of the webhook route to its way in, `chats` a brand to it.
 
     `triggers` maps the brand of a trigger's route to its way in. `registry` is the app's own: the web's metrics are
-    registered in it, so one registry serves one app.
+    registered in it, so one registry serves one app. `hears_every_write`: the agent's `live` is told of all that is
+    written to the store, because nobody else writes to it.
     """
 
     agent: Agent
@@ -101,6 +102,7 @@ class WebDeps:
     test_connection: Callable[[Connection], Awaitable[Sequence[Tested]]] | None = None
     chats: Mapping[str, Chat] = field(default_factory=dict)
     single_sign_on: SingleSignOn | None = None
+    hears_every_write: bool = False
 
     @property
     def intake(self) -> Intake:

@@ -5,26 +5,27 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from opsagent.domain.freeze import Freeze
 from opsagent.web import catalogue_wire as wire
 from opsagent.web.auth import Operator, Reader
-from opsagent.web.bodies import Body, ShortText, as_json, read_json, takes
+from opsagent.web.bodies import ShortText, as_json, read_json, takes
 from opsagent.web.catalogue_views import freeze_json
 from opsagent.web.deps import deps_of
-from opsagent.web.schedules import seconds
+from opsagent.web.spans import Span
 
 router = APIRouter(prefix="/api/v1/freezes", tags=["Control"])
 FreezeId = Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 
 
-class NewFreeze(Body):
-    """From `starts_at` (now, where it is left out) until `ends_at`; no environment and no connection means: all."""
+class NewFreeze(Span):
+    """From `startsAt` (now, where it is left out) until `endsAt` or for `durationSeconds`.
 
-    ends_at: AwareDatetime
-    starts_at: AwareDatetime | None = None
+    No environment and no connection means: all.
+    """
+
     reason: Annotated[ShortText, Field(min_length=1)]
     environments: Annotated[list[ShortText], Field(default_factory=list, max_length=50)]
     connections: Annotated[list[ShortText], Field(default_factory=list, max_length=200)]
@@ -45,12 +46,12 @@ async def set_freeze(request: Request, principal: Operator) -> Response:
     """No effect starts meanwhile; reads, checks and the undo of what is under way go on."""
     body = await read_json(request, NewFreeze)
     deps = deps_of(request)
-    starts, ends = seconds(body.starts_at), seconds(body.ends_at)
+    starts, ends = body.span(deps.clock.now())
     freeze = Freeze(
         id=deps.ids.uuid(),
         tenant=principal.tenant,
-        starts_at=deps.clock.now() if starts is None else starts,
-        ends_at=ends or 0.0,
+        starts_at=starts,
+        ends_at=ends,
         reason=body.reason,
         by=principal.id,
         environments=tuple(body.environments),

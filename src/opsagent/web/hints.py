@@ -14,7 +14,7 @@ from opsagent.web import wire
 from opsagent.web.auth import Reader, asking
 from opsagent.web.bodies import as_json
 from opsagent.web.deps import deps_of
-from opsagent.web.live import EventStream, changes, streams_of
+from opsagent.web.live import EventStream, looks, streams_of
 from opsagent.web.problems import problem
 
 _STREAM = "text/event-stream"
@@ -29,8 +29,9 @@ router = APIRouter(prefix="/api/v1/live", tags=["Live"])
 async def hear(request: Request, principal: Reader) -> Response:
     """With `Accept: text/event-stream`, events called `look`: read again what you show. Else, that it takes that.
 
-    They carry nothing and may come for nothing: one at once, one after each change of a run, and one every few
-    seconds; several changes may be one.
+    They carry nothing and may come for nothing: one at once, one after each change, and one a minute; several changes
+    may be one. In between a comment every few seconds says that the stream is alive. Where several servers share a
+    store, there is one every few seconds.
     """
     if _STREAM not in request.headers.get("accept", ""):
         return as_json({"accept": _STREAM})
@@ -38,11 +39,11 @@ async def hear(request: Request, principal: Reader) -> Response:
 
 
 async def _hints(request: Request, principal: Principal) -> AsyncGenerator[bytes]:
-    async with aclosing(changes(deps_of(request), streams_of(request), principal.tenant, "")) as hints:
-        async for _ in hints:
+    async with aclosing(looks(deps_of(request), streams_of(request), principal.tenant)) as hints:
+        async for changed in hints:
             try:
                 await asking(request)  # a revoked key, and a session that is over, hear nothing more
             except OpsAgentError as error:
                 yield b"event: error\ndata: %b\n\n" % bytes(problem(error).body)
                 return
-            yield b"event: look\ndata: {}\n\n"
+            yield b"event: look\ndata: {}\n\n" if changed else b":\n\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import aclosing, contextmanager, suppress
 
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
@@ -15,6 +15,7 @@ from opsagent.domain.event import RunEvent
 from opsagent.errors import RateLimited
 from opsagent.web.deps import WebDeps
 
+ANYWAY_S = 60.0
 SEND_TIMEOUT_S = 30.0  # a client that takes nothing for so long has gone without saying so
 
 
@@ -86,18 +87,42 @@ async def changes(deps: WebDeps, streams: Streams, tenant: str, run_id: str) -> 
 
     Hints that come while the consumer is busy (a slow client) are one hint: nothing piles up.
     """
+    async with aclosing(_times(deps, streams, tenant, run_id)) as times:
+        async for _, event in times:
+            yield event
+
+
+async def looks(deps: WebDeps, streams: Streams, tenant: str) -> AsyncGenerator[bool]:
+    """The same of a whole tenant: True when something may have changed, False when only time has passed.
+
+    Where others write to the store, too, whose writes nobody here is told of, it is always True; and after
+    ANYWAY_S in any case, for a command that was given beside the server.
+    """
+    quiet_s = 0.0
+    async with aclosing(_times(deps, streams, tenant, "")) as times:
+        async for heard, _ in times:
+            quiet_s = 0.0 if heard or quiet_s >= ANYWAY_S else quiet_s + deps.config.tick_s
+            yield not quiet_s or not deps.hears_every_write
+
+
+async def _times(
+    deps: WebDeps, streams: Streams, tenant: str, run_id: str
+) -> AsyncGenerator[tuple[bool, RunEvent | None]]:
+    """When to look, whether because something was heard, and the latest that a model wrote."""
     changed, passing = asyncio.Event(), _Passing()
     pump = asyncio.create_task(_pump(deps.agent.live.watch(tenant, run_id), changed, passing))
     bell = asyncio.create_task(streams.closed())
     waiter: asyncio.Task[bool] | None = None
     try:
         await asyncio.sleep(0)  # the pump listens before the consumer first looks, so nothing falls between
+        heard = True
         while not streams.closing:
             changed.clear()
-            yield passing.take()
+            yield heard, passing.take()
             waiter = asyncio.create_task(changed.wait())
             await asyncio.wait({waiter, bell, pump}, timeout=deps.config.tick_s, return_when=asyncio.FIRST_COMPLETED)
             waiter.cancel()
+            heard = changed.is_set()
             if pump.done():  # whoever tells has stopped telling: the server goes down
                 return
     finally:

@@ -39,6 +39,14 @@ class SessionInfoJson(TypedDict):
     endsAt: str | None
 
 
+class WaysJson(TypedDict):
+    """How one may sign in; `singleSignOn` is the address a browser is sent to, null where it is not set up."""
+
+    password: bool
+    key: bool
+    singleSignOn: str | None
+
+
 class InvitationJson(TypedDict):
     """A link that sets a password, once. It is in this answer and nowhere else; `path` is below this server."""
 

@@ -13,6 +13,7 @@ from opsagent.domain.person import Means
 from opsagent.errors import Forbidden, InputError
 from opsagent.loop.sessions import Begun
 from opsagent.web import people_wire as wire
+from opsagent.web import single_sign_on
 from opsagent.web.auth import Reader
 from opsagent.web.bodies import Body, ShortText, as_json, read_json, takes
 from opsagent.web.deps import deps_of
@@ -22,7 +23,9 @@ from opsagent.web.people_views import session_json
 
 router = APIRouter(prefix="/api/v1/session", tags=["Session"])
 # Whoever signs in has no key yet; what they send is their proof.
-OPEN_DOORS = frozenset({("POST", "/api/v1/session"), ("POST", "/api/v1/session/invitation")})
+OPEN_DOORS = frozenset(
+    {("POST", "/api/v1/session"), ("POST", "/api/v1/session/invitation"), ("GET", "/api/v1/session/ways")}
+)
 Password = Annotated[SecretStr, Field(max_length=1000)]
 
 
@@ -84,6 +87,13 @@ async def who(request: Request, principal: Reader) -> Response:
     doorman, signed_in = doorman_of(request), session_of(request)
     token = doorman.csrf_token(doorman.session_id(request)) if signed_in else ""
     return as_json(session_json(principal, signed_in, token))
+
+
+@router.get("/ways", summary="Ways to sign in", responses={200: {"model": wire.WaysJson}})
+async def ways(request: Request) -> Response:
+    """For whoever is not signed in yet: where single sign-on begins, if it is set up. Anybody may ask."""
+    start = single_sign_on.START if deps_of(request).single_sign_on is not None else None
+    return as_json({"password": True, "key": True, "singleSignOn": start})
 
 
 @router.delete("", summary="Sign out", status_code=204)

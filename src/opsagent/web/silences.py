@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from opsagent.domain.matcher import MAX_VALUE_CHARS, Matcher, read_matcher
 from opsagent.domain.silence import MAX_MATCHERS, MaintenanceWindow, Silence
 from opsagent.web import timetable_wire as wire
 from opsagent.web.auth import Operator, Reader
-from opsagent.web.bodies import Body, ShortText, Text, as_json, read_json, takes
+from opsagent.web.bodies import ShortText, Text, as_json, read_json, takes
 from opsagent.web.connections import NAME
 from opsagent.web.deps import deps_of
-from opsagent.web.schedules import Timed, seconds
+from opsagent.web.schedules import Timed
+from opsagent.web.spans import Span
 from opsagent.web.timetable_views import silence_json, window_json
 
 router = APIRouter(prefix="/api/v1/silences", tags=["Silences"])
@@ -26,23 +27,21 @@ Written = Annotated[Text, Field(min_length=1, max_length=MAX_VALUE_CHARS + 200)]
 _HOW = 'As Alertmanager writes them: service=shop, severity!=critical, alertname=~"Disk.*", team!~"a|b".'
 
 
-class NewSilence(Body):
-    """From `startsAt` (now, where it is left out) until `endsAt`, for signals that all matchers hold of."""
+class NewSilence(Span):
+    """From `startsAt` (now, where it is left out) until `endsAt` or for `durationSeconds`, for what fits all."""
 
     matchers: Annotated[list[Written], Field(min_length=1, max_length=MAX_MATCHERS, description=_HOW)]
-    ends_at: AwareDatetime
-    starts_at: AwareDatetime | None = None
     comment: Annotated[Text, Field(min_length=1, max_length=1000)]
 
     def silence(self, silence_id: str, tenant: str, by: str, now: float) -> Silence:
         """As it would be stored. InputError."""
-        starts = seconds(self.starts_at)
+        starts, ends = self.span(now)
         return Silence(
             id=silence_id,
             tenant=tenant,
             matchers=read_matchers(self.matchers),
-            starts_at=now if starts is None else starts,
-            ends_at=seconds(self.ends_at) or 0.0,
+            starts_at=starts,
+            ends_at=ends,
             comment=self.comment,
             by=by,
         )

@@ -11,10 +11,11 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.responses import RedirectResponse, Response
 
 from opsagent.domain.single_sign_on import Errand
-from opsagent.errors import InputError, NotFound, Unauthenticated
+from opsagent.errors import InputError, NotFound, OpsAgentError, Unauthenticated
 from opsagent.loop.single_sign_on import SingleSignOn
 from opsagent.web.deps import deps_of
 from opsagent.web.doorman import doorman_of
+from opsagent.web.refusal_page import refusal
 
 router = APIRouter(prefix="/api/v1/session/oidc", tags=["Session"])
 START, CALLBACK = "/api/v1/session/oidc/start", "/api/v1/session/oidc/callback"
@@ -28,9 +29,13 @@ Short = Annotated[str, Query(max_length=4096)]
 @router.get("/start", summary="Sign in by single sign-on", status_code=303)
 async def start(request: Request, to: Annotated[str, Query(max_length=2000)] = "/") -> Response:
     """Sends the browser to the provider. `to` is the page of this server they come back to in the end."""
-    door = _door(request)
-    errand = door.errand()
-    response = RedirectResponse(await door.address(errand, _back_to(request)), _SEE_OTHER)
+    try:
+        door = _door(request)
+        errand = door.errand()
+        address = await door.address(errand, _back_to(request))
+    except OpsAgentError as error:
+        return _refused(request, error)
+    response = RedirectResponse(address, _SEE_OTHER)
     kept = str(_serializer(request).dumps({**asdict(errand), "to": own_page(to)}))
     _keep(request, response, kept, _AWAY_S)
     return response
@@ -39,15 +44,22 @@ async def start(request: Request, to: Annotated[str, Query(max_length=2000)] = "
 @router.get("/callback", summary="Back from single sign-on", status_code=303)
 async def callback(request: Request, state: Short = "", code: Short = "", error: Short = "") -> Response:
     """Where the provider sends the browser back to. Begins a session, once for each start."""
-    door = _door(request)
-    errand, to = _errand(request, state)
-    if error or not code:
-        raise Unauthenticated(f"The provider let nobody in ({error[:60]!a}).", fix="Sign in again.")
-    begun = await door.arrive(errand, code, _back_to(request))
+    try:
+        door = _door(request)
+        errand, to = _errand(request, state)
+        if error or not code:
+            raise Unauthenticated(f"The provider let nobody in ({error[:60]!a}).", fix="Sign in again.")
+        begun = await door.arrive(errand, code, _back_to(request))
+    except OpsAgentError as refused:
+        return _refused(request, refused)
     response = RedirectResponse(to, _SEE_OTHER)
     doorman_of(request).give(response, request, begun)
     _keep(request, response, "", 0)
     return response
+
+
+def _refused(request: Request, error: OpsAgentError) -> Response:
+    return refusal(request, error, title="Nobody was signed in", again=START)
 
 
 def own_page(to: str) -> str:

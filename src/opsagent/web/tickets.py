@@ -14,6 +14,7 @@ from opsagent.domain.identity import Principal
 from opsagent.domain.priority import Priority
 from opsagent.domain.ticket import Signal, SignalStatus, TicketStatus
 from opsagent.errors import IdempotencyMismatch
+from opsagent.loop.merging import merge_tickets
 from opsagent.ports.tickets import Joined
 from opsagent.web import catalogue_wire as wire
 from opsagent.web.auth import Approver, Operator, Poster, Reader
@@ -66,6 +67,12 @@ class Change(Body):
     """Why."""
 
     reason: LongText = ""
+
+
+class Merge(Body):
+    """The ticket that goes on."""
+
+    into: Annotated[ShortText, Field(min_length=1)]
 
 
 class Word(Body):
@@ -167,6 +174,22 @@ async def reopen(request: Request, principal: Operator, ticket_id: TicketId) -> 
     body = await read_json(request, Change, optional=True)
     agent = deps_of(request).agent
     return as_json(ticket_json(await agent.close_ticket(principal, ticket_id, reopen=True, reason=body.reason)))
+
+
+@router.post(
+    "/{ticket_id}/merge",
+    summary="Merge a ticket into another",
+    responses={200: {"model": wire.TicketJson}},
+    openapi_extra=takes(Merge),
+)
+async def merge(request: Request, principal: Operator, ticket_id: TicketId) -> Response:
+    """A person says that both are one problem. Answers the one that goes on; the first is closed, for good.
+
+    Its alerts and signals move along, and what comes of them from now on. Its run is cancelled if it only waits.
+    """
+    body = await read_json(request, Merge)
+    agent = deps_of(request).agent
+    return as_json(ticket_json(await merge_tickets(agent, principal, ticket_id, body.into)))
 
 
 @router.post(

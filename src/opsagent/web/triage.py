@@ -14,7 +14,7 @@ from opsagent.web import triage_wire as wire
 from opsagent.web.auth import Poster, Reader
 from opsagent.web.bodies import Body, ShortText, as_json, idempotency_key, read_json, takes
 from opsagent.web.deps import deps_of
-from opsagent.web.triage_views import deployment_json, quality_json
+from opsagent.web.triage_views import DAY_S, days_json, deployment_json, quality_json
 
 router = APIRouter(prefix="/api/v1", tags=["Triage"])
 
@@ -34,6 +34,20 @@ async def quality(
 ) -> Response:
     """What was closed without a person, what of it was wrong, and what would have been closed in shadow."""
     return as_json(quality_json(await deps_of(request).agent.quality(principal.tenant, days=days), days))
+
+
+@router.get("/triage/days", summary="How it went, day by day", responses={200: {"model": wire.DaysJson}})
+async def days(
+    request: Request, principal: Reader, days: Annotated[int, Query(ge=1, le=366, description="How many.")] = 30
+) -> Response:
+    """Repaired or not, time to detect and to repair, and closing without a person; the days are those of UTC.
+
+    Counted are looks that ended: a run about a ticket. Every day is there, also those on which nothing was.
+    """
+    deps = deps_of(request)
+    today = int(deps.clock.now() // DAY_S)
+    found = await deps.agent.stores.triage.days(principal.tenant, since=today - days + 1)
+    return as_json(days_json(found, today - days + 1, today))
 
 
 @router.post(

@@ -35,6 +35,32 @@ class QualityJson(TypedDict):
     answers: list[AnswersJson]
 
 
+class DayJson(TypedDict):
+    """The looks that ended on one day. `fixed`: of the problems that stayed, the share that was repaired.
+
+    Seconds are means, null where there were none: to detect, from when a problem began until its ticket; to repair,
+    from its ticket until it was measured healthy after an effect. Of `closed` without a person, `wrong` were not over.
+    """
+
+    date: str
+    repaired: int
+    byItself: int
+    remained: int
+    unmeasured: int
+    fixed: float | None
+    secondsToDetect: float | None
+    secondsToRepair: float | None
+    closed: int
+    wrong: int
+
+
+class DaysJson(TypedDict):
+    """Each day, the oldest first, and all of them together (`date` is then the last)."""
+
+    days: list[DayJson]
+    together: DayJson
+
+
 class DeploymentJson(TypedDict):
     """A new version of a service went live."""
 

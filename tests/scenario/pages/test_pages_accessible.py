@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 import pictures
 from browsers import visitor
-from served import Served, serve
+from served import Served
 
 SERIOUS = frozenset({"serious", "critical"})
 
@@ -20,7 +20,7 @@ SERIOUS = frozenset({"serious", "critical"})
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, dict[str, str]]]:
     """A server with something on each page, and the pages."""
     folder = tmp_path_factory.mktemp("accessible")
-    with serve(folder / "data") as served:
+    with pictures.house(folder) as served:
         yield served, pictures.filled(served, folder)
 
 
@@ -39,6 +39,32 @@ def test_no_page_has_a_serious_fault(shown: tuple[Served, dict[str, str]], brows
     faults += _faults(stranger.page, "/login")
     for one in (someone, stranger):
         one.context.close()
+    assert not faults, "\n".join(sorted({f.split(": ", 1)[1] for f in faults}))
+
+
+SHEETS = {
+    "/settings/people": ("Add a person", "Give a role"),
+    "/settings/keys": ("Make a key",),
+    "/settings/quiet": ("Silence something", "Add a window", "Freeze"),
+    "/connections": ("Connect something", "Add a credential"),
+    "/": ("Menu",),
+}
+
+
+@pytest.mark.parametrize("look", pictures.LOOKS)
+def test_no_sheet_has_a_serious_fault(shown: tuple[Served, dict[str, str]], browser: Browser, look: str) -> None:
+    served, _ = shown
+    key = (Path(served.folder) / "admin.key").read_text().strip()
+    someone = visitor(browser, served, key, **pictures.LOOKS[look])
+    faults: list[str] = []
+    for path, buttons in SHEETS.items():
+        for words in buttons:
+            page = someone.open(path)
+            page.get_by_role("button", name=words).first.click()
+            expect(page.locator(".sheet, .menu:popover-open").first).to_be_visible()
+            page.wait_for_function("() => document.getAnimations().every((one) => one.playState === 'finished')")
+            faults += _faults(page, f"{path} {words}")
+    someone.context.close()
     assert not faults, "\n".join(sorted({f.split(": ", 1)[1] for f in faults}))
 
 

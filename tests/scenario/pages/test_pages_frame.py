@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -18,6 +18,17 @@ from servers.loopback import PLAIN
 
 Visit = Callable[..., Visitor]
 PAGES = ("/", "/approvals", "/runs", "/chat", "/tickets", "/runbooks", "/drafts", "/connections", "/settings")
+NOTED = """
+  window.told = [];
+  window.Notification = class extends Notification {
+    constructor(title, about) { super(title, about); window.told.push(about.body); }
+  };
+"""
+
+
+def sign_out(page: Page) -> None:
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("button", name="Sign out").click()
 
 
 def test_a_stranger_signs_in_with_a_key_and_comes_back_to_where_they_were_going(visit: Visit, served: Served) -> None:
@@ -35,7 +46,7 @@ def test_a_stranger_signs_in_with_a_key_and_comes_back_to_where_they_were_going(
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Agent Ops")
     expect(page).to_have_url(re.compile(r"/runs\?status=failed$"))
-    page.get_by_role("button", name="Sign out").click()
+    sign_out(page)
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     page.goto(f"{served.url}/runs")
     expect(page).to_have_url(re.compile("/login"))
@@ -65,6 +76,8 @@ def test_who_is_invited_sets_a_password_once_and_signs_in_with_it(visit: Visit, 
     expect(page.get_by_role("alert")).to_have_text("The two passwords differ.")
     page.get_by_label("The same once more").fill("a long enough one")
     page.get_by_role("button", name="Set it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Home")
+    page.get_by_role("button", name="Menu").click()
     expect(page.get_by_text("Eve Ng")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     page.get_by_label("Name").fill("eve")
@@ -150,7 +163,7 @@ def test_a_session_that_ends_elsewhere_leads_to_the_door(visit: Visit, served: S
     page = someone.open("/runs")
     other = someone.context.new_page()
     other.goto(f"{served.url}/")
-    other.get_by_role("button", name="Sign out").click()
+    sign_out(other)
     expect(other.get_by_role("button", name="Sign in")).to_be_visible()
     expect(page).to_have_url(re.compile("/login"))
 
@@ -169,6 +182,56 @@ def test_light_and_dark_are_remembered(visit: Visit) -> None:
     someone = visit("viewer", color_scheme="dark")
     page = someone.open("/")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.get_by_role("button", name="Menu").click()
     page.get_by_role("button", name="Light or dark").click()
     page = someone.open("/runs")
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
+
+
+@pytest.mark.parametrize("width", [1040, 1280])
+def test_the_frame_is_one_row_on_a_desk(visit: Visit, width: int) -> None:
+    page = visit("approver", viewport={"width": width, "height": 700}).open("/connections")
+    expect(page.locator("button.switch").first).to_have_text(re.compile("Acting|Observing"))
+    assert page.locator(".top").bounding_box()["height"] < 64
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    current = page.get_by_role("navigation", name="Places").get_by_role("link", name="Connections")
+    expect(current).to_be_in_viewport(ratio=1)
+
+
+def test_on_a_phone_the_menu_signs_out(visit: Visit) -> None:
+    page = visit("viewer", **PHONE).open("/runs")
+    expect(page.get_by_role("button", name="Sign out")).to_be_hidden()
+    page.get_by_role("button", name="Menu").tap()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Sign out")).to_be_hidden()
+    page.get_by_role("button", name="Menu").tap()
+    page.get_by_role("button", name="Sign out").tap()
+    expect(page).to_have_url(re.compile("/login"))
+
+
+def test_the_browser_tells_of_a_question_only_whoever_asked_for_it(visit: Visit, admin: Caller, shop: Shop) -> None:
+    wishes, quiet = visit("approver"), visit("approver")
+    for someone in (wishes, quiet):
+        someone.context.grant_permissions(["notifications"])
+        someone.context.add_init_script(NOTED)
+        someone.open("/runs")
+    page = wishes.page
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("button", name="Tell me here").click()
+    expect(page.get_by_role("button", name="Tell me here")).to_have_attribute("aria-pressed", "true")
+    page.evaluate("window.told = []")
+    came = admin.json_of("POST", "/api/v1/tickets/webhook/alertmanager", shop.alerts(), status=202)
+    admin.question(came["tickets"][0]["runId"])
+    page.wait_for_function("() => window.told.length > 0")
+    assert all("wait" in one for one in page.evaluate("window.told"))
+    expect(quiet.page).to_have_title(re.compile(r"^\(\d+\)"))
+    assert quiet.page.evaluate("window.told") == []
+
+
+def test_where_the_browser_refuses_the_menu_says_what_to_do(visit: Visit) -> None:
+    page = visit("viewer").open("/")
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("button", name="Tell me here").click()
+    expect(page.get_by_text("Allow notifications for it in the browser")).to_be_visible()
+    expect(page.get_by_role("button", name="Tell me here")).to_have_attribute("aria-pressed", "false")

@@ -17,7 +17,7 @@ from served import Served, serve, shop_in
 MANY = 10_000
 MOST_AT_ONCE = 220
 ONE = {"/": ".rows li", "/approvals": ".cardlist > *", "/runs": ".rows li", "/tickets": ".rows li"}
-ONE |= {"/runbooks": ".rows li", "/connections": "section.card"}
+ONE |= {"/runbooks": ".rows li", "/connections": "li.record"}
 # What is made many, and what tells its newest row.
 TABLES = {
     "runs": "created_at",

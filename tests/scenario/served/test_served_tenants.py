@@ -140,6 +140,7 @@ def test_what_the_first_has_the_second_cannot_touch(two: Two) -> None:
         two.second.post(f"/api/v1/agent/{run}/resolve-step", params={"step_number": step}, json={"answer": "aborted"}),
         two.second.post(f"/api/v1/tickets/{ticket}/close"),
         two.second.post(f"/api/v1/tickets/{ticket}/reopen"),
+        two.second.post(f"/api/v1/tickets/{ticket}/merge", json={"into": ticket}),
         two.second.delete(f"/api/v1/runbooks/{two.shop.runbook}"),
         two.second.post(f"/api/v1/runbooks/{two.shop.runbook}/disable"),
         two.second.post(f"/api/v1/runbooks/{two.shop.runbook}/enable"),

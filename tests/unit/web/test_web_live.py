@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
 
 import httpx
 import pytest
@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from opsagent.domain.event import EventType, RunEvent
-from opsagent.web.live import streams_of_app
+from opsagent.web.live import looks, streams_of_app
 from opsagent.web.server import Server
 
 SOON = 10.0  # seconds; only reached when something is wrong
@@ -331,3 +331,22 @@ async def test_a_large_body_is_refused_over_a_real_socket(site):
         answer = await client.post("/api/v1/trigger/api", content=body, headers={"Content-Type": "application/json"})
         assert answer.status_code == 413
         assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_tenants_stream_says_look_when_something_was_written_and_not_because_time_passes(make_web):
+    web = await make_web(tick_s=0.01)
+    streams = streams_of_app(web.app)
+    deps = replace(web.deps, hears_every_write=True)
+    async with aclosing(looks(deps, streams, "default")) as hints:
+        assert await anext(hints)
+        assert [await anext(hints) for _ in range(3)] == [False] * 3
+        web.live.anything()
+        heard = [await asyncio.wait_for(anext(hints), SOON) for _ in range(2)]
+        assert any(heard)
+        assert not await anext(hints)
+
+
+async def test_where_others_write_too_a_tenants_stream_says_look_each_time(make_web):
+    web = await make_web(tick_s=0.01)
+    async with aclosing(looks(web.deps, streams_of_app(web.app), "default")) as hints:
+        assert [await anext(hints) for _ in range(3)] == [True] * 3

@@ -247,3 +247,37 @@ async def test_a_ticket_that_is_opened_again_by_hand_is_told_anew_though_somebod
     assert reopened["recurrences"] == 1
     (waiting,) = await escalations.waiting(Occasion.TICKET_OPEN, 10)
     assert (waiting.case.subject, waiting.number) == (ticket, 2)
+
+
+async def two_tickets(web):
+    made = []
+    for title in ("till is slow", "vault is slow"):
+        answer = await web.client("intake").post("/api/v1/tickets/demo/ticket", json={"title": title})
+        made.append(answer.json())
+    return made
+
+
+async def test_a_person_merges_two_tickets_and_the_waiting_run_of_the_first_is_cancelled(web):
+    first, other = await two_tickets(web)
+    client = web.client("approver")
+    path = f"/api/v1/tickets/{first['ticketId']}/merge"
+    answer = await client.post(path, json={"into": other["ticketId"]})
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["ticketId"], answer.json()["members"]) == (other["ticketId"], 2)
+    gone = (await client.get(f"/api/v1/tickets/{first['ticketId']}")).json()
+    assert (gone["status"], gone["mergedInto"], gone["alerts"]) == ("closed", other["ticketId"], [])
+    control = web.agent.stores.control
+    assert await control.cancel_requested("default", first["runId"])
+    assert not await control.cancel_requested("default", other["runId"])
+    assert (await client.post(path, json={"into": other["ticketId"]})).json()["ticketId"] == other["ticketId"]
+    refused = await client.post(f"/api/v1/tickets/{first['ticketId']}/reopen")
+    assert refused.status_code == 409
+    assert other["ticketId"] in refused.json()["fix"]
+
+
+@pytest.mark.parametrize("who", ["operator", "robot", "viewer"])
+async def test_neither_a_service_nor_a_viewer_merges(web, who):
+    first, other = await two_tickets(web)
+    path = f"/api/v1/tickets/{first['ticketId']}/merge"
+    assert (await web.client(who).post(path, json={"into": other["ticketId"]})).status_code == 403
+    assert (await web.client().get(f"/api/v1/tickets/{first['ticketId']}")).json()["status"] == "open"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -132,6 +133,9 @@ async def test_a_delivery_of_a_source_says_that_no_run_was_started(web: Any) -> 
         {"matchers": ["service=shop"] * 21},
         {"endsAt": "2001-01-01T00:00:00Z", "startsAt": "2001-01-01T00:00:00Z"},
         {"endsAt": "0001-01-01T00:00:00+14:00"},
+        {"durationSeconds": 60},
+        {"endsAt": None},
+        {"endsAt": None, "durationSeconds": 0},
         {"comment": ""},
         {"comment": "  "},
     ],
@@ -191,3 +195,16 @@ async def test_a_freeze_at_no_possible_time_is_refused_and_breaks_no_list(web: A
     assert (await client.post("/api/v1/freezes", json=freeze)).status_code == 201
     assert (await client.post("/api/v1/freezes", json=freeze | wrong)).status_code == 422
     assert len((await client.get("/api/v1/freezes")).json()["freezes"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "more"), [("silences", {"matchers": ["service=shop"], "comment": "x"}), ("freezes", {"reason": "x"})]
+)
+async def test_it_may_be_said_how_long_instead_of_until_when(web: Any, path: str, more: dict[str, object]) -> None:
+    client = web.client("operator")
+    made = await client.post(f"/api/v1/{path}", json=more | {"durationSeconds": 7200})
+    assert made.status_code == 201, made.text
+    starts, ends = (datetime.fromisoformat(made.json()[name]) for name in ("startsAt", "endsAt"))
+    assert (ends - starts).total_seconds() == 7200
+    later = more | {"startsAt": "2027-01-01T00:00:00Z", "durationSeconds": 60}
+    assert (await client.post(f"/api/v1/{path}", json=later)).json()["endsAt"].startswith("2027-01-01T00:01:00")

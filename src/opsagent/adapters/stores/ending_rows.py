@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, and_, bindparam, select, update
 
+from opsagent.adapters.stores.codec import decode
+from opsagent.adapters.stores.tables import tickets
 from opsagent.adapters.stores.triage_tables import endings
 from opsagent.adapters.stores.upsert import insert_new
 from opsagent.domain.ending import Closing, Ending
@@ -31,7 +33,20 @@ _RECURRED = (
 def put_ending(connection: Connection, ending: Ending) -> None:
     """Store it; a run has one, and the first holds."""
     row: dict[str, Any] = {name: getattr(ending, name) for name in _NAMES}
-    insert_new(connection, endings, [row | {"how": ending.how.value, "closing": ending.closing.value}])
+    row |= {"how": ending.how.value, "closing": ending.closing.value}
+    insert_new(connection, endings, [row | _times(connection, ending)])
+
+
+def _times(connection: Connection, ending: Ending) -> dict[str, float | None]:
+    """When its ticket was made, and at the first look also when the problem began; so each problem counts once."""
+    of_ticket = and_(tickets.c.tenant == ending.tenant, tickets.c.id == ending.ticket_id)
+    body = connection.execute(select(tickets.c.body).where(of_ticket)).scalar()
+    if body is None:
+        return {"opened_at": None, "began_at": None}
+    ticket = decode(Ticket, body)
+    looks = select(endings.c.run_id).where(endings.c.tenant == ending.tenant, endings.c.ticket_id == ending.ticket_id)
+    looked = connection.execute(looks.limit(1)).first() is not None
+    return {"opened_at": ticket.created_at, "began_at": None if looked else ticket.began_at}
 
 
 def note_recurrences(connection: Connection, recurred: Mapping[tuple[str, str], float], now: float) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sqlite3
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ from sqlalchemy.pool import NullPool
 
 from opsagent.adapters.failpoints import Failpoints
 from opsagent.adapters.stores.assemble import assemble
-from opsagent.adapters.stores.engine import Work
+from opsagent.adapters.stores.engine import Engine, Work
 from opsagent.adapters.stores.failures import explained, gone
 from opsagent.adapters.stores.folder import Ownership, Presence, alone, make_audit_key, make_private, read_audit_key
 from opsagent.adapters.stores.group_commit import GroupCommit
 from opsagent.adapters.stores.migrate import migrate
+from opsagent.adapters.stores.told import Told
 from opsagent.errors import StoreUnavailable
 from opsagent.ports.clock import Clock, Ids
 from opsagent.ports.stores import Stores
@@ -194,8 +196,17 @@ def _never() -> AbstractContextManager[bool]:
     return nullcontext(enter_result=False)
 
 
-def open_sqlite(config: SqliteConfig, clock: Clock, ids: Ids, *, failpoints: Failpoints | None = None) -> Stores:
-    """Stores in `<folder>/opsagent.db`; `housekeeping.open()` makes them usable."""
-    engine = SqliteEngine(config, ids, failpoints=failpoints)
+def open_sqlite(
+    config: SqliteConfig,
+    clock: Clock,
+    ids: Ids,
+    *,
+    failpoints: Failpoints | None = None,
+    tell: Callable[[], None] | None = None,
+) -> Stores:
+    """Stores in `<folder>/opsagent.db`; `housekeeping.open()` makes them usable. `tell` hears of what is written."""
+    engine: Engine = SqliteEngine(config, ids, failpoints=failpoints)
+    if tell is not None:
+        engine = Told(engine, tell)
     nobody_else = Presence(config.folder).nobody_else if config.exclusive else _never
     return assemble(engine, clock, ids, lambda: read_audit_key(config.folder), "sqlite", nobody_else=nobody_else)

@@ -13,6 +13,7 @@ from opsagent.adapters.stores.codec import decode
 from opsagent.adapters.stores.ending_rows import note_reopened
 from opsagent.adapters.stores.engine import Engine
 from opsagent.adapters.stores.gathering import Gathering
+from opsagent.adapters.stores.merging import merge
 from opsagent.adapters.stores.paging import newest_first, page_of
 from opsagent.adapters.stores.receiving import receive
 from opsagent.adapters.stores.run_rows import wake
@@ -122,3 +123,14 @@ class SqlTickets:
             return saved
 
         return await self._engine.write("tickets.take", work)
+
+    async def merge(self, tenant: str, ticket_id: str, *, into: str, by: str) -> Ticket:
+        """Two open tickets are one problem; the one that goes on. NotFound, IllegalMove."""
+
+        def work(connection: Connection) -> Ticket:
+            merged = merge(connection, tenant, ticket_id, into, by, self._clock.now())
+            if merged.entry is not None:
+                self._chain.append(connection, [merged.entry])
+            return merged.ticket
+
+        return await self._engine.write("tickets.merge", work)

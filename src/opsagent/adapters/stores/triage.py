@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, and_, case, func, or_, select
 
 from opsagent.adapters.stores.chain import Chain
+from opsagent.adapters.stores.days import days_since
 from opsagent.adapters.stores.engine import Engine
 from opsagent.adapters.stores.member_rows import load_member, members_of
 from opsagent.adapters.stores.ticket_rows import fetch
 from opsagent.adapters.stores.triage_tables import endings, feedback, members
 from opsagent.adapters.stores.upsert import upsert
-from opsagent.domain.ending import Closing, Feedback, History, How, Quality, Rate
+from opsagent.domain.ending import Closing, Day, Feedback, History, How, Quality, Rate
 from opsagent.domain.event import AuditEntry
 from opsagent.domain.scoring import Answers, bucket_of
 from opsagent.domain.ticket import Member
@@ -164,3 +165,9 @@ class SqlTriage:
             )
 
         return await self._engine.read(work)
+
+    async def days(self, tenant: str, *, since: int) -> Sequence[Day]:
+        """The days from that number on on which a look ended, in order."""
+        return await self._engine.read(
+            lambda connection: days_since(connection, tenant, since, said=_SAID, wrong=_WRONG)
+        )

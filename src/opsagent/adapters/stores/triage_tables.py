@@ -47,9 +47,22 @@ endings = Table(
     Column("score", Double, nullable=False),
     Column("confidence", Double, nullable=False),
     _time("recurred_at", optional=True),
+    _time("opened_at", optional=True),  # when its ticket was made
+    _time("began_at", optional=True),  # when the problem began; at the first look of a ticket, so that it counts once
     Index("endings_of_fingerprint", "tenant", "fingerprint", "at"),
     Index("endings_of_ticket", "tenant", "ticket_id", "at"),
-    Index("endings_newest", "tenant", "at"),
+    Index("endings_newest", "tenant", "at", "how", "opened_at", "began_at"),
+)
+_automatic = endings.c.closing != "none"
+Index(
+    "endings_closed",
+    endings.c.tenant,
+    endings.c.at,
+    endings.c.closing,
+    endings.c.ticket_id,
+    endings.c.recurred_at,
+    sqlite_where=_automatic,
+    postgresql_where=_automatic,
 )
 
 feedback = Table(

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from opsagent.errors import OpsAgentError
 from opsagent.web.dashboard.inside import Inside
 
+ALIVE = b":\n\n"  # a comment, which a live stream sends while nothing happens
 _WITHIN_S = 30.0
 CSRF_HEADER = "X-CSRF-Token"
 APP_IN_SCOPE = "opsagent.app"  # where a page finds the app it asks
@@ -35,6 +36,7 @@ class Api:
         headers = {"Origin": origin, "Cookie": request.headers.get("cookie", "")}
         client = (request.client.host, request.client.port) if request.client else ("", 0)
         self.token = ""
+        self.origin = origin
         self._http = httpx.AsyncClient(
             transport=Inside(app, client), base_url=origin, headers=headers, timeout=_WITHIN_S, trust_env=False
         )
@@ -58,7 +60,7 @@ class Api:
         return _taken(await self._http.post(path, content=orjson.dumps(body or {}), params=query, headers=_JSON))
 
     async def put(self, path: str, body: object) -> Any:
-        """Store something under its name; the answer's JSON. Refused."""
+        """Make something as it is given, or change it to that; the answer's JSON. Refused."""
         return _taken(await self._http.put(path, content=orjson.dumps(body), headers=_JSON))
 
     async def delete(self, path: str) -> Any:
@@ -66,13 +68,14 @@ class Api:
         return _taken(await self._http.delete(path))
 
     async def hints(self, path: str) -> AsyncIterator[None]:
-        """One for each block of a live stream: something may have changed. Ends with the stream. Refused."""
+        """One for each block of a live stream but signs of life: something may have changed. Ends with it. Refused."""
         async with self._http.stream("GET", path, headers={"Accept": "text/event-stream"}, timeout=None) as answer:
             if answer.is_error:
                 await answer.aread()
                 _taken(answer)
-            async for _ in answer.aiter_bytes():
-                yield None
+            async for block in answer.aiter_bytes():
+                if block != ALIVE:
+                    yield None
 
     async def close(self) -> None:
         """The visitor has gone."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from opsagent.web.dashboard.api import APP_IN_SCOPE
 
 _ASSETS = Path(__file__).with_name("assets")
 _SERVED = frozenset(one.name for one in _ASSETS.iterdir())
+_AT_ONCE_S = 0.05  # a server knows whether a client has left, and says so when it is asked
 _SOCKET = "/_nicegui_ws/"
 
 
@@ -32,10 +34,15 @@ class Pages:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve what is a page's."""
-        if self._is_ours(scope):
-            await self._front({**scope, APP_IN_SCOPE: self._app}, receive, send)
-        else:
+        if not self._is_ours(scope):
             await self._otherwise(scope, receive, send)
+            return
+        try:
+            await self._front({**scope, APP_IN_SCOPE: self._app}, receive, send)
+        except RuntimeError:
+            # What stands around NiceGUI's pages says "No response returned" when a browser has left for another page.
+            if scope["type"] != "http" or not await _has_left(receive):
+                raise
 
     def _is_ours(self, scope: Scope) -> bool:
         if scope["type"] == "websocket":
@@ -53,10 +60,14 @@ def with_pages(app: FastAPI) -> FastAPI:
     pages once. RuntimeError for a second time.
     """
     if importlib.util.find_spec("nicegui") is None:
-        front = FastAPI(openapi_url=None, routes=[Route("/", _file("absent.html"))])
+        absent: list[BaseRoute] = [
+            Route("/", _file("absent.html")),
+            Route("/invitation", _file("absent_invitation.html")),
+        ]
+        front = FastAPI(openapi_url=None, routes=[*absent])
         app.router.default = Pages(app, front, front.routes, app.router.default)
         return app
-    from opsagent.web.dashboard.places import pages
+    from opsagent.web.dashboard.places import leave, pages
 
     own: list[BaseRoute] = [
         Route("/login", _file("login.html")),
@@ -69,11 +80,22 @@ def with_pages(app: FastAPI) -> FastAPI:
 
     @asynccontextmanager
     async def both(served: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
-        async with front.router.lifespan_context(front), inner(served) as state:
-            yield state or {}
+        async with front.router.lifespan_context(front):
+            async with inner(served) as state:
+                yield state or {}
+            leave()
 
     app.router.lifespan_context = both
     return app
+
+
+async def _has_left(receive: Receive) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_AT_ONCE_S):
+            while (await receive())["type"] != "http.disconnect":
+                continue
+            return True
+    return False
 
 
 async def _asset(request: Request) -> Response:

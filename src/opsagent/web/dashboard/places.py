@@ -7,18 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from nicegui import Client, ui
 from nicegui import app as nicegui_app
-from nicegui import ui
 from starlette.routing import BaseRoute
 
 from opsagent.web.dashboard.pages import (
     approvals,
+    channels,
     chat,
     connections,
     coverage,
     drafts,
     editor,
     home,
+    keys,
+    people,
+    quiet,
     run,
     runbook,
     runbooks,
@@ -46,6 +50,10 @@ _PAGES: dict[str, Callable[..., Any]] = {
     "/coverage": coverage.coverage,
     "/connections": connections.connections,
     "/settings": settings.settings,
+    "/settings/people": people.people,
+    "/settings/keys": keys.keys,
+    "/settings/channels": channels.channels,
+    "/settings/quiet": quiet.quiet,
 }
 
 
@@ -71,3 +79,14 @@ def pages(before: list[BaseRoute]) -> tuple[FastAPI, list[BaseRoute]]:
         show_welcome_message=False,
     )
     return front, list(nicegui_app.routes)
+
+
+def leave() -> None:
+    """The server goes down: nobody is sent anything more.
+
+    NiceGUI ends its senders by cancelling them. Python 3.11 loses a cancellation that comes in the same moment as what
+    `asyncio.wait_for` waits for; one such sender holds the end up for two seconds and is complained of, unless it has
+    been told before.
+    """
+    for client in list(Client.instances.values()):
+        client.outbox.stop()

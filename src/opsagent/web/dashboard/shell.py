@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from opsagent.web.dashboard.api import Refused
 from opsagent.web.dashboard.visit import Visit, sign_in, wanted
+from opsagent.web.dashboard.widgets.menu import menu
 from opsagent.web.dashboard.widgets.press import button, html, sure
 
 PLACES = (
@@ -77,14 +78,10 @@ class _Shell:
             with ui.element("div").classes("switches"):
                 self._switch = button("…", self._turn, kind="switch")
                 self._stop = button("Stop", self._stop_or_go, kind="danger")
-                html(Markup('<span aria-hidden="true">◐</span>'), tag="button", classes="button icon").props(
-                    'type=button data-theme-switch aria-label="Light or dark" title="Light or dark"'
+                html(Markup('<span aria-hidden="true">☰</span>'), tag="button", classes="button icon").props(
+                    'type=button popovertarget=menu aria-label="Menu" title="Menu"'
                 )
-                name = Markup("{}<small>{}</small>").format(self._visit.name, self._visit.role)
-                html(name, classes="who")
-                html("Sign out", tag="button", classes="button").props("type=button data-sign-out").props[
-                    "data-csrf"
-                ] = self._visit.api.token
+            menu(self._visit)
         self._banner = html("", classes="banner").props('role="status"')
         self._banner.set_visibility(False)
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from opsagent.web.dashboard.api import APP_IN_SCOPE, Api, Refused
 
 _log = logging.getLogger(__name__)
+LIVE = "/api/v1/live"
 POLL_S = 5.0
 _PAUSE_S = 0.25  # a storm of changes is looked at so often
 Refresh = Callable[[], Awaitable[None]]
@@ -57,15 +58,19 @@ class Visit:
         visit.api.prove(str(session["csrfToken"]))
         return visit
 
-    def follow(self, stream: str = "/api/v1/live") -> None:
-        """From now on all of `fresh` are called after each change, and every few seconds when the stream fails."""
+    def follow(self, stream: str = LIVE) -> None:
+        """From now on all of `fresh` are called after each change; every few seconds only while the stream is down."""
         task = background_tasks.create(self._follow(stream), name=f"live {self.path}")
 
-        async def left() -> None:
+        def leave() -> None:
+            """At once: whatever is on the page is gone with the next step."""
             task.cancel()
+
+        async def left() -> None:
             await asyncio.gather(task, return_exceptions=True)
             await self.api.close()
 
+        self.client.on_delete(leave)
         self.client.on_delete(left)
 
     async def look(self) -> None:
@@ -88,6 +93,9 @@ class Visit:
         async for _ in self.api.hints(stream):
             await self.look()
             await asyncio.sleep(_PAUSE_S)
+        if stream != LIVE:  # what it told of has ended; what stands around the page goes on
+            await self.look()
+            await self._listen(LIVE)
 
     async def _still_in(self, work: Awaitable[None]) -> bool:
         """Do it; False, and back to the door, when the session is over. What else fails may succeed the next time."""

@@ -5,18 +5,24 @@ from __future__ import annotations
 import html
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
+from opsagent.web.dashboard.api import Refused
+from opsagent.web.dashboard.widgets.chart import Bar, chart
 from opsagent.web.dashboard.widgets.command import command
+from opsagent.web.dashboard.widgets.days import how_it_went
 from opsagent.web.dashboard.widgets.difference import difference
 from opsagent.web.dashboard.widgets.editor import pairs_in
 from opsagent.web.dashboard.widgets.filters import address
 from opsagent.web.dashboard.widgets.folded import folded
+from opsagent.web.dashboard.widgets.form import lines, named, written
 from opsagent.web.dashboard.widgets.manifest import irreversible, manifest
 from opsagent.web.dashboard.widgets.prose import prose
 from opsagent.web.dashboard.widgets.rehearsal import rehearsal
+from opsagent.web.dashboard.widgets.secret_form import secret_of
 from opsagent.web.dashboard.widgets.words import badge, pairs, text, took, when
 
 MANIFEST = {
@@ -142,3 +148,50 @@ def test_a_dry_run_opens_what_is_denied_or_cannot_be_told() -> None:
 
 def test_values_are_read_a_line_each() -> None:
     assert pairs_in("a=1\n b = x=y \nno value\n=nameless\n") == {"a": "1", "b": "x=y"}
+
+
+NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,20}", fullmatch=True)
+VALUES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Zl", "Zp", "Cs")), max_size=40).map(str.strip)
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=5))
+def test_names_and_values_come_back_as_they_were(values: dict[str, str]) -> None:
+    assert named(written(values)) == values
+
+
+def test_a_value_of_several_lines_comes_back_whole() -> None:
+    values = {"greeting": "hello\nb=c\n  deep", "next": "x"}
+    assert named(written(values)) == values
+    assert lines(" a \n\n b=c ") == ["a", "b=c"]
+
+
+def test_a_line_that_is_no_pair_is_refused_by_what_it_says() -> None:
+    with pytest.raises(Refused, match="service shop"):
+        named("team=ops\nservice shop")
+
+
+def test_a_value_that_is_kept_elsewhere_is_never_sent() -> None:
+    given_values = {"kind": "token", "keeper": "vault", "reference": "kv/data/shop", "connections": "a\nb"}
+    sent = secret_of(given_values, {})
+    assert (sent["values"], sent["reference"], sent["connections"]) == ({}, "kv/data/shop", ["a", "b"])
+    again = secret_of({"connections": "", "token": "new"}, {"kind": "token", "keeper": "store"})
+    assert (again["kind"], again["keeper"], again["values"]) == ("token", "store", {"token": "new"})
+
+
+def test_bars_are_as_tall_as_what_they_say_and_say_it_in_words() -> None:
+    bars = [
+        Bar("2026-11-30", (("good", 3), ("bad", 1)), "3 repaired, 1 not"),
+        Bar("2026-12-01", (), ""),
+        Bar("2026-12-02", (("good", 2),), "2 repaired, 0 not"),
+    ]
+    drawn = str(chart("Repaired", "83%", "of 6", bars, "Repaired"))
+    heights = {tone: float(tall) for tone, tall in re.findall(r'class="(good|bad)".*?height="([\d.]+)"', drawn)}
+    assert heights["bad"] * 2 == pytest.approx(heights["good"], rel=0.01)
+    assert "Repaired: 83%. of 6. 2 of 3 days have something to show." in drawn
+    assert drawn.count("<tr>") == 3
+    assert "<title>2026-11-30: 3 repaired, 1 not</title>" in drawn
+
+
+def test_before_anything_has_ended_it_says_what_will_be_drawn() -> None:
+    nothing = {"repaired": 0, "byItself": 0, "remained": 0, "unmeasured": 0}
+    assert "No ticket was looked at" in str(how_it_went({"days": [nothing], "together": nothing}))

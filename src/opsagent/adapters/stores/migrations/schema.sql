@@ -4,7 +4,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0016');
+INSERT INTO "alembic_version" VALUES('0017');
 CREATE TABLE api_keys (
 	tenant TEXT NOT NULL, 
 	id TEXT NOT NULL, 
@@ -157,7 +157,7 @@ CREATE TABLE endings (
 	closing TEXT NOT NULL, 
 	score DOUBLE NOT NULL, 
 	confidence DOUBLE NOT NULL, 
-	recurred_at DOUBLE, 
+	recurred_at DOUBLE, opened_at DOUBLE, began_at DOUBLE, 
 	PRIMARY KEY (tenant, run_id)
 );
 CREATE TABLE escalations (
@@ -503,7 +503,6 @@ CREATE INDEX members_alongside ON members (tenant, service, environment, last_at
 CREATE UNIQUE INDEX members_one_open ON members (tenant, fingerprint) WHERE open;
 CREATE INDEX endings_of_fingerprint ON endings (tenant, fingerprint, at);
 CREATE INDEX endings_of_ticket ON endings (tenant, ticket_id, at);
-CREATE INDEX endings_newest ON endings (tenant, at);
 CREATE INDEX feedback_of_fingerprint ON feedback (tenant, fingerprint, at);
 CREATE INDEX deployments_newest ON deployments (tenant, at, id);
 CREATE INDEX deployments_of_service ON deployments (tenant, service, at, id);
@@ -530,3 +529,5 @@ CREATE UNIQUE INDEX people_by_invitation ON people (invitation_sha256) WHERE inv
 CREATE UNIQUE INDEX browser_sessions_by_id ON browser_sessions (id_sha256);
 CREATE INDEX browser_sessions_oldest ON browser_sessions (ends_at);
 CREATE INDEX steps_unknown ON steps (tenant, created_at, id) WHERE status = 'unknown';
+CREATE INDEX endings_newest ON endings (tenant, at, how, opened_at, began_at);
+CREATE INDEX endings_closed ON endings (tenant, at, closing, ticket_id, recurred_at) WHERE closing != 'none';

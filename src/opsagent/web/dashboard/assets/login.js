@@ -49,3 +49,16 @@ form.addEventListener("submit", async (event) => {
 });
 // Until here, Enter does nothing: a form without its script would be sent to where nobody takes it.
 form.querySelector("button").disabled = false;
+
+// Below everything else, so that nothing moves when the answer comes.
+const elsewhere = document.getElementById("elsewhere");
+if (elsewhere) {
+  fetch("/api/v1/session/ways")
+    .then((answer) => answer.json())
+    .then(({ singleSignOn }) => {
+      if (!singleSignOn) return;
+      elsewhere.href = `${singleSignOn}?${new URLSearchParams({ to: target() })}`;
+      elsewhere.hidden = false;
+    })
+    .catch(() => {}); // signing in says that the server does not answer
+}

@@ -22,32 +22,104 @@
   }
   const times = (under) => under.querySelectorAll?.("time[data-when]").forEach(say);
   // On a phone the places are wider than the screen: the one we are at is shown once, and then left alone.
-  let revealed = false;
+  const revealed = new Set();
   function reveal(under) {
-    const here = revealed ? null : under.querySelector?.(".places [aria-current]") ?? (under.matches?.(".places [aria-current]") ? under : null);
-    if (!here) return;
-    revealed = true;
-    requestAnimationFrame(() => {
-      here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 40;
-    });
+    for (const where of [".places", ".areas"]) {
+      const one = `${where} [aria-current]`;
+      const here = revealed.has(where) ? null : under.querySelector?.(one) ?? (under.matches?.(one) ? under : null);
+      if (!here) continue;
+      revealed.add(where);
+      requestAnimationFrame(() => {
+        here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 40;
+      });
+    }
   }
+  // Fields that only some choice of another field needs; what is disabled is neither checked nor sent.
+  function suit(form) {
+    for (const part of form.querySelectorAll("[data-of]")) {
+      const holds = (asked) => {
+        const [name, values] = asked.split("=");
+        return values.split("|").includes(form.elements[name]?.value);
+      };
+      part.hidden = part.disabled = !part.dataset.of.split(" ").every(holds);
+    }
+    const zone = form.elements.timezone;
+    if (zone && !zone.value) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  }
+  addEventListener("change", (event) => event.target.form && suit(event.target.form));
   // Before the browser paints, so that no time is seen to change its form.
   new MutationObserver((changes) => {
     for (const change of changes) for (const node of change.addedNodes) if (node.nodeType === 1) {
       times(node);
       reveal(node);
+      if (node.querySelector?.("[data-notify]")) bell();
+      node.querySelectorAll?.("form").forEach(suit);
     }
   }).observe(root, { childList: true, subtree: true });
   setInterval(() => times(document), 15000);
 
+  // Told by the browser, for whoever asked for it: one message when more wait than before, from one of the open pages.
+  let waited = null;
+  const wished = () => localStorage.getItem("notify") === "on" && Notification.permission === "granted";
+  function bell() {
+    for (const button of document.querySelectorAll("[data-notify]")) {
+      button.hidden = !("Notification" in window);
+      if (!button.hidden) button.setAttribute("aria-pressed", wished());
+    }
+  }
+  function explain(words) {
+    for (const place of document.querySelectorAll("[data-notify-words]")) {
+      place.textContent = words;
+      place.hidden = !words;
+    }
+  }
+  function tell(words) {
+    try {
+      const told = new Notification("OpsAgent", { body: words, tag: "opsagent", icon: "/assets/icon.svg" });
+      told.onclick = () => {
+        window.focus();
+        location.assign("/approvals");
+      };
+      return true;
+    } catch {
+      return false; // browsers of phones have the permission and not the means
+    }
+  }
+  async function turn() {
+    if (wished()) {
+      localStorage.removeItem("notify");
+      explain("");
+    } else if ((await Notification.requestPermission()) !== "granted") {
+      explain("Your browser does not let this page tell you. Allow notifications for it in the browser's settings.");
+    } else if (tell("You are told here when something waits for you, while a page of OpsAgent is open.")) {
+      localStorage.setItem("notify", "on");
+      explain("");
+    } else {
+      explain("This browser cannot. Set a channel up that reaches your phone.");
+    }
+    bell();
+  }
+  function count() {
+    const waiting = Number(/^\((\d+)\)/.exec(document.title)?.[1] ?? 0);
+    if (waited !== null && waiting > waited && "Notification" in window && wished())
+      tell(waiting === 1 ? "One question waits for you." : `${waiting} questions wait for you.`);
+    waited = waiting;
+  }
+  addEventListener("DOMContentLoaded", () => {
+    waited = Number(/^\((\d+)\)/.exec(document.title)?.[1] ?? 0);
+    new MutationObserver(count).observe(document.head, { childList: true, subtree: true, characterData: true });
+  });
+
   addEventListener("click", async (event) => {
-    const pressed = event.target.closest?.("[data-theme-switch], [data-copy], [data-sign-out]");
+    const pressed = event.target.closest?.("[data-theme-switch], [data-copy], [data-sign-out], [data-notify]");
     if (!pressed) return;
     if (pressed.matches("[data-theme-switch]")) {
       localStorage.setItem("theme", theme() === "dark" ? "light" : "dark");
       paint();
+    } else if (pressed.matches("[data-notify]")) {
+      await turn();
     } else if (pressed.matches("[data-copy]")) {
-      const text = pressed.closest("details").querySelector("pre").textContent;
+      const text = pressed.closest("details, .copied").querySelector("pre").textContent;
       await navigator.clipboard?.writeText(text);
       pressed.textContent = "Copied";
       setTimeout(() => (pressed.textContent = "Copy"), 2000);

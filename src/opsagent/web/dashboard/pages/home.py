@@ -13,6 +13,7 @@ from opsagent.web.dashboard.pages.runs import run_row
 from opsagent.web.dashboard.pages.tickets import ticket_row
 from opsagent.web.dashboard.shell import shown
 from opsagent.web.dashboard.visit import Visit
+from opsagent.web.dashboard.widgets.days import how_it_went
 from opsagent.web.dashboard.widgets.press import html
 from opsagent.web.dashboard.widgets.rows import Row, Rows, line
 from opsagent.web.dashboard.widgets.words import badge, text, when
@@ -31,6 +32,7 @@ async def home(request: Request, client: Client) -> Response | None:
     async def build(visit: Visit) -> None:
         page = _Home(visit)
         await page.refresh()
+        page.days.set_content(str(how_it_went(await visit.api.get("/api/v1/triage/days"))))
         visit.fresh.append(page.refresh)
 
     return await shown(request, client, "Home", build, place="/")
@@ -46,6 +48,8 @@ class _Home:
         self._figures = html("")
         html("Lately", tag="h2")
         self._lately = Rows("Latest runs", _NO_RUNS)
+        html("Day by day", tag="h2")
+        self.days = html("")  # read once: what has ended is not live
         self._degraded = html("")
 
     async def refresh(self) -> None:

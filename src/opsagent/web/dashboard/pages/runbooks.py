@@ -13,7 +13,7 @@ from opsagent.web.dashboard.api import segment
 from opsagent.web.dashboard.shell import shown
 from opsagent.web.dashboard.visit import Visit
 from opsagent.web.dashboard.widgets.press import html
-from opsagent.web.dashboard.widgets.rows import Row, Rows, line
+from opsagent.web.dashboard.widgets.rows import MOST, Row, Rows, line
 from opsagent.web.dashboard.widgets.words import badge, text, times
 
 _EMPTY = Markup(
@@ -41,7 +41,9 @@ async def runbooks(request: Request, client: Client, q: str = "") -> Response | 
             rows.show([_hit(one) for one in found["hits"]])
         else:
             listed = await visit.api.get("/api/v1/runbooks")
-            rows.show([_row(one) for one in listed["runbooks"]])
+            rows.show([_row(one) for one in listed["runbooks"][:MOST]])
+            beyond = len(listed["runbooks"]) - MOST
+            words.set_content(f"The first {MOST}; a search finds the {beyond:,} others, too." if beyond > 0 else "")
 
     return await shown(request, client, "Runbooks", build, place="/runbooks")
 

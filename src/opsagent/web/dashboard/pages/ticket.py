@@ -9,15 +9,18 @@ from nicegui import Client, ui
 from starlette.requests import Request
 from starlette.responses import Response
 
+from opsagent.domain.visible import visible
 from opsagent.web.dashboard.api import segment
 from opsagent.web.dashboard.shell import shown
 from opsagent.web.dashboard.visit import Visit
 from opsagent.web.dashboard.widgets.assessment import assessment
+from opsagent.web.dashboard.widgets.form import Entry, Given, fill_in
 from opsagent.web.dashboard.widgets.press import button, html, sure
 from opsagent.web.dashboard.widgets.rows import Row, Rows, line
 from opsagent.web.dashboard.widgets.words import badge, pairs, text, when
 
 _OPEN = frozenset({"open", "escalated"})
+_CHOICES = 100  # open tickets to merge into; with more at once a storm rule is what is needed
 _NONE = Markup("None.")
 
 
@@ -25,7 +28,7 @@ async def ticket(request: Request, client: Client, ticket_id: str) -> Response |
     """The ticket with this id."""
 
     async def build(visit: Visit) -> None:
-        page = _TicketPage(visit, f"/api/v1/tickets/{segment(ticket_id)}")
+        page = _TicketPage(visit, ticket_id)
         await page.refresh()
         visit.fresh.append(page.refresh)
 
@@ -35,9 +38,10 @@ async def ticket(request: Request, client: Client, ticket_id: str) -> Response |
 class _TicketPage:
     """The parts that change."""
 
-    def __init__(self, visit: Visit, path: str) -> None:
+    def __init__(self, visit: Visit, ticket_id: str) -> None:
         self._visit = visit
-        self._path = path
+        self._id = ticket_id
+        self._path = f"/api/v1/tickets/{segment(ticket_id)}"
         self._head = html("", tag="section", classes="card")
         approve, operate = "approve" in visit.may, "operate" in visit.may
         with ui.element("div").classes("row"):
@@ -55,6 +59,7 @@ class _TicketPage:
             )
             self._close = self._do("Close", "close", "You say that it is over.") if operate else None
             self._reopen = self._do("Reopen", "reopen", "You say that it is not over.") if operate else None
+            self._merge = button("Merge …", self._join, hint="It is the same problem as another.") if operate else None
         self._triage = html("", tag="section", classes="card")
         html("Alerts", tag="h2")
         self._alerts = Rows("Alerts", _NONE)
@@ -70,7 +75,8 @@ class _TicketPage:
         said = (found["feedback"] or {}).get("verdict", "")
         for made, there in (
             (self._real, True), (self._noise, True), (self._take, is_open and not taken),
-            (self._back, is_open and taken), (self._close, is_open), (self._reopen, not is_open),
+            (self._back, is_open and taken), (self._close, is_open), (self._merge, is_open),
+            (self._reopen, not is_open and not found["mergedInto"]),
         ):  # fmt: skip
             if made is not None:
                 made.set_visibility(there)
@@ -87,6 +93,29 @@ class _TicketPage:
 
         return button(words, act, hint="Triage learns from it; it closes nothing.")
 
+    async def _join(self) -> None:
+        """It is the same problem as another: that one goes on."""
+        others: list[tuple[str, str]] = []
+        for status in sorted(_OPEN):
+            page = await self._visit.api.get("/api/v1/tickets", status=status, limit=_CHOICES)
+            others += [(one["ticketId"], _named(one)) for one in page["tickets"]]
+        others = [choice for choice in others if choice[0] != self._id]
+        if not others:
+            await sure("There is no other open ticket.", "Two open tickets can be merged.", "Close", kind="primary")
+            return
+        into: dict[str, str] = {}
+
+        async def send(given: Given) -> None:
+            into.update(await self._visit.api.post(f"{self._path}/merge", {"into": given["into"]}))
+
+        words = (
+            "Its alerts and signals move along, and what comes of them from now on. This ticket is closed for good: "
+            "a merge is not taken back. Its run is cancelled if it only waits."
+        )
+        entry = Entry(name="into", label="The ticket that goes on", kind="choice", choices=others)
+        if await fill_in("Merge this ticket", (entry,), "Merge for good", send, words=words):
+            self._visit.client.open(f"/tickets/{segment(into['ticketId'])}")
+
     def _do(self, words: str, name: str, meaning: str) -> ui.html:
         async def act() -> None:
             if await sure(f"{words}?", meaning, words, kind="primary"):
@@ -100,6 +129,11 @@ def _head(found: dict[str, Any]) -> Markup:
     said = found["feedback"]
     feedback = Markup("{} by {} {}").format(said["verdict"], text(said["by"]), when(said["at"])) if said else ""
     labels = Markup(" ").join(Markup("<code>{}={}</code>").format(text(k), text(v)) for k, v in found["labels"].items())
+    merged = (
+        Markup('<a href="/tickets/{}">open the ticket that goes on</a>').format(segment(found["mergedInto"]))
+        if found["mergedInto"]
+        else ""
+    )
     run = Markup('<a href="/runs/{}">open the run</a>').format(segment(found["runId"])) if found["runId"] else ""
     return Markup('<div class="split"><h2>{}</h2><span>{} {}</span></div><p>{}</p>{}').format(
         text(found["title"]),
@@ -108,6 +142,7 @@ def _head(found: dict[str, Any]) -> Markup:
         text(found["description"]),
         pairs(
             {
+                "Merged": merged,
                 "Run": run,
                 "Firing": "yes" if found["firing"] else "no",
                 "Why": found["reason"],
@@ -123,6 +158,12 @@ def _head(found: dict[str, Any]) -> Markup:
             }
         ),
     )
+
+
+def _named(one: dict[str, Any]) -> str:
+    """As a choice in a list: which one it is, also to whoever has three of the same name before them."""
+    where = " · ".join(part for part in (one["service"], one["environment"]) if part)
+    return visible(f"{one['title'][:80]} ({where or one['ticketId'][:8]}), since {one['createdAt'][11:16]} UTC")
 
 
 def _not_yet() -> Markup:

@@ -65,5 +65,6 @@ async def sure(title: str, words: Markup | str, yes: str, *, kind: str = "danger
                 "click", lambda: dialog.submit("yes")
             )
     answer = await dialog
-    dialog.delete()
+    if not dialog.is_deleted:  # whoever was asked may have left the page
+        dialog.delete()
     return bool(answer == "yes")

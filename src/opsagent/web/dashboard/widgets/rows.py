@@ -10,6 +10,8 @@ from nicegui import ui
 
 from opsagent.web.dashboard.widgets.press import html
 
+MOST = 100  # of a list that has no pages
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -40,7 +42,9 @@ class Rows:
         self._none.set_visibility(False)
 
     def show(self, rows: Sequence[Row]) -> None:
-        """These and no others."""
+        """These and no others. On a page that was left meanwhile nothing is shown any more."""
+        if self._list.is_deleted:
+            return
         self._none.set_visibility(not rows)
         self._list.set_visibility(bool(rows))
         wanted = {row.key for row in rows}
