@@ -91,6 +91,19 @@ def test_the_older_runs_are_a_page_away(crowded: Served, browser: Browser) -> No
     _leaves(someone)
 
 
+def test_one_of_ten_thousand_connections_is_found_by_its_name(crowded: Served, browser: Browser) -> None:
+    someone = _someone(browser, crowded)
+    page = someone.open("/connections")
+    expect(page.get_by_text(f"{MANY - 100 + 1:,} more: narrow them by name.")).to_be_visible()  # the sandbox, too
+    page.get_by_label("Find in connections").fill("LONELY77")
+    expect(page.locator("li.record")).to_have_count(100)
+    page.get_by_label("Find in connections").fill("lonely7777")
+    expect(page.locator("li.record")).to_have_count(1)
+    page.get_by_label("Find in connections").fill("lonely7777x")
+    expect(page.get_by_text("None is called so.")).to_be_visible()
+    _leaves(someone)
+
+
 def test_all_that_waits_is_counted(crowded: Served, browser: Browser) -> None:
     someone = _someone(browser, crowded)
     page = someone.open("/approvals")

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
-from nicegui import events, ui
+from nicegui import ui
 
 from opsagent.web.dashboard.widgets.press import button, html
 from opsagent.web.dashboard.widgets.rows import MOST
+from opsagent.web.dashboard.widgets.write import Field
 
 Json = dict[str, Any]
 
@@ -41,8 +42,8 @@ class _Shown:
 class Records:
     """`key` names the field that tells them apart, `called` the one they are called by to a screen reader.
 
-    What was not changed is not touched, so no focus is lost. `said` writes below one of them. Of more than `MOST` a page
-    shows the first, and a field that narrows them by what they are called.
+    What was not changed is not touched, so no focus is lost. `said` writes below one of them. Of more than `MOST` the
+    first are shown, and a field that narrows them by what they are called.
     """
 
     def __init__(
@@ -61,13 +62,8 @@ class Records:
         self._called = called
         self._shown: dict[str, _Shown] = {}
         self._all: Sequence[Json] = ()
-        self._words = ""
-        self._find = html("", tag="input").props("type=search")
-        self._find.props["aria-label"] = f"Find in {label.lower()}"
-        self._find.props["placeholder"] = "Narrow them by name"
-        self._find.on(
-            "input", self._typed, js_handler="(e) => emit(e.target.value)", throttle=0.3, leading_events=False
-        )
+        self._find = Field(f"Find in {label.lower()}", hint="Narrow them by name")
+        self._find.on_change(self._narrow)
         self._more = html("", classes="quiet").props('role="status"')
         self._list = ui.element("ul").classes("rows")
         self._list.props["aria-label"] = label
@@ -80,17 +76,14 @@ class Records:
             return
         self._all = all_of_them
         self._none.set_visibility(not all_of_them)
-        self._find.set_visibility(len(all_of_them) > MOST)
-        fit = [one for one in all_of_them if self._words in str(one[self._called]).lower()]
-        beyond = len(fit) - MOST
-        self._more.set_content(
-            f"{beyond:,} more; narrow them by name." if beyond > 0 else "" if fit else "None of them."
-        )
-        self._more.set_visibility(bool(all_of_them) and (beyond > 0 or not fit))
+        self._find.element.set_visibility(len(all_of_them) > MOST)
+        words = self._find.text.strip().lower()
+        fit = [one for one in all_of_them if words in str(one[self._called]).lower()]
+        beyond = f"{len(fit) - MOST:,} more: narrow them by name." if len(fit) > MOST else ""
+        self._more.set_content("None is called so." if all_of_them and not fit else beyond)
         self._lay(fit[:MOST])
 
-    def _typed(self, event: events.GenericEventArguments) -> None:
-        self._words = str(event.args).strip().lower()
+    async def _narrow(self) -> None:
         self.show(self._all)
 
     def _lay(self, here: Sequence[Json]) -> None:
