@@ -46,10 +46,11 @@ from opsagent.web import (
 from opsagent.web.acknowledged import Reactions
 from opsagent.web.attempts import Attempts
 from opsagent.web.auth import Keyring
+from opsagent.web.body_limit import BodyLimit, Missed
 from opsagent.web.deps import WebDeps
 from opsagent.web.doorman import Doorman
 from opsagent.web.edge import Edge
-from opsagent.web.limits import BodyLimit, RateLimit
+from opsagent.web.limits import RateLimit
 from opsagent.web.live import Streams, streams_of_app
 from opsagent.web.sockets import SocketOrigin
 
@@ -106,11 +107,10 @@ def create_app(deps: WebDeps, *, more: Sequence[APIRouter] = ()) -> FastAPI:
     )
     app.state.reactions = Reactions(deps.registry)
     app.state.streams = Streams(deps.config.max_streams)
+    app.state.missed = missed = Missed(clock=deps.clock, limit_bytes=deps.config.delivery_limit_bytes)
     # The last one added is the outermost.
     app.add_middleware(SocketOrigin)
-    app.add_middleware(
-        BodyLimit, limit_bytes=deps.config.body_limit_bytes, delivery_limit_bytes=deps.config.delivery_limit_bytes
-    )
+    app.add_middleware(BodyLimit, limit_bytes=deps.config.body_limit_bytes, missed=missed)
     app.add_middleware(
         RateLimit,
         per_minute=deps.config.rate_per_minute,

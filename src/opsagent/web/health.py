@@ -9,6 +9,7 @@ from starlette.responses import Response
 from opsagent.web import catalogue_wire as wire
 from opsagent.web.auth import Reader
 from opsagent.web.bodies import as_json
+from opsagent.web.body_limit import Missed
 from opsagent.web.deps import deps_of
 from opsagent.web.openapi import document
 
@@ -32,12 +33,16 @@ async def readyz(request: Request) -> Response:
     """200 when work can be taken, else 503; in both cases with what is degraded and why."""
     deps = deps_of(request)
     readiness = await deps.readiness()
-    status = "unready" if not readiness.ready else "degraded" if readiness.degraded else "ok"
+    degraded = dict(readiness.degraded)
+    missed = request.app.state.missed
+    if isinstance(missed, Missed) and (words := missed.words()):
+        degraded["deliveries"] = words
+    status = "unready" if not readiness.ready else "degraded" if degraded else "ok"
     answer: wire.ReadyJson = {
         "status": status,
         "version": deps.config.version,
         "sandbox": readiness.sandbox,
-        "degraded": [{"part": part, "why": why} for part, why in sorted(readiness.degraded.items())],
+        "degraded": [{"part": part, "why": why} for part, why in sorted(degraded.items())],
     }
     return as_json(answer, 200 if readiness.ready else 503)
 

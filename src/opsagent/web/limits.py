@@ -1,68 +1,20 @@
-"""How much one caller may send: a cap on every body and a token bucket per key, as plain ASGI."""
+"""How often one caller may ask: a token bucket per key, as plain ASGI."""
 
 from __future__ import annotations
-
-import logging
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from opsagent.errors import RateLimited, TooLarge
+from opsagent.errors import RateLimited
 from opsagent.ports.clock import Clock
 from opsagent.web.auth import Keyring, presented_key
 from opsagent.web.doorman import Doorman
 from opsagent.web.origin import address_of
 from opsagent.web.problems import problem
-from opsagent.web.turns import IN_SCOPE, Buckets, Turn, is_delivery, is_webhook
+from opsagent.web.turns import IN_SCOPE, Buckets, Turn, is_delivery
 
-_log = logging.getLogger(__name__)
 _PROBES = frozenset({"/healthz", "/readyz"})  # an orchestrator that is refused here would kill a healthy server
-
-
-class BodyLimit:
-    """Refuses a body over its limit: at once by its declared length, else as soon as that much has come.
-
-    What monitoring delivers has a limit of its own: it cannot ask what is too large, and may send it only once.
-    """
-
-    def __init__(self, app: ASGIApp, limit_bytes: int, delivery_limit_bytes: int) -> None:
-        self._app = app
-        self._limit = limit_bytes
-        self._delivery_limit = delivery_limit_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what fits."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        limit = self._delivery_limit if is_webhook(scope) else self._limit
-        for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit() and (len(value) > 18 or int(value) > limit):
-                await problem(_too_large(scope, limit))(scope, receive, send)
-                return
-        taken = 0
-
-        async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
-            if message["type"] == "http.request":
-                taken += len(message.get("body", b""))
-                if taken > limit:
-                    raise _too_large(scope, limit)
-            return message
-
-        await self._app(scope, counted, send)
-
-
-def _too_large(scope: Scope, limit: int) -> TooLarge:
-    if is_webhook(scope):
-        # Most senders drop what is refused, and nobody reads their log: here somebody may.
-        _log.warning("a delivery to %s is larger than %d bytes and was refused", ascii(scope["path"][:100]), limit)
-    return TooLarge(
-        f"The body is larger than {limit} bytes; nothing of it was kept.",
-        fix="Send less at once, and link what is large.",
-    )
 
 
 class RateLimit:

@@ -10,10 +10,12 @@ from fastapi.routing import iter_route_contexts
 from hypothesis import given
 from hypothesis import strategies as st
 
+from manual_clock import ManualClock
 from opsagent.adapters.clock import SystemClock
 from opsagent.adapters.slack.signature import sign
-from opsagent.errors import StoreUnavailable
+from opsagent.errors import StoreUnavailable, UnavailableError
 from opsagent.web.app import bare_app
+from opsagent.web.body_limit import BodyLimit, Missed
 from opsagent.web.deps import Readiness
 from opsagent.web.origin import same_host
 from opsagent.web.turns import MAX_BUCKETS, Buckets
@@ -104,8 +106,43 @@ async def test_what_monitoring_delivers_has_a_limit_of_its_own_and_is_missed_in_
     hook = "/api/v1/tickets/webhook/alertmanager"
     assert (await web.client().post(hook, json={"alerts": [alert]})).status_code == 202
     assert (await web.client().post(hook, json={"alerts": [alert] * 5})).status_code == 413
-    assert "a delivery to '/api/v1/tickets/webhook/alertmanager' is larger than 5000 bytes" in caplog.text
+    assert "a delivery of alertmanager is larger than 5000 bytes" in caplog.text
+    ready = (await web.client().get("/readyz")).json()
+    (missed,) = [one["why"] for one in ready["degraded"] if one["part"] == "deliveries"]
+    assert "of alertmanager was larger than 5000 bytes" in missed
     assert (await web.client().post("/api/v1/trigger/slack", content=b"x" * 101)).status_code == 413
+
+
+def test_what_was_missed_is_told_for_a_day_however_many_names_it_came_under():
+    clock = ManualClock()
+    missed = Missed(clock=clock, limit_bytes=5000)
+    for number in range(30):
+        missed.note(f"/api/v1/tickets/webhook/made-up-{number}")
+    assert missed.words().count("made-up") == 20
+    clock.move(86_401)
+    assert missed.words() == ""
+
+
+async def test_bodies_that_come_in_together_are_bounded_and_counted_off_again(web):
+    async def reads_all(scope, receive, send):
+        while (await receive()).get("more_body"):
+            await asyncio.sleep(0)
+        await go.wait()
+
+    go = asyncio.Event()
+    missed = Missed(clock=web.deps.clock, limit_bytes=1000)
+    limit = BodyLimit(reads_all, 1000, missed, most_bytes=1500)
+
+    async def body():
+        return {"type": "http.request", "body": b"x" * 1000, "more_body": False}
+
+    first = asyncio.create_task(limit(scope_of(), body, None))
+    await asyncio.sleep(0)
+    with pytest.raises(UnavailableError, match="More is being sent"):
+        await limit(scope_of(), body, None)
+    go.set()
+    await first
+    await limit(scope_of(), body, None)
 
 
 async def test_one_key_cannot_use_up_anothers_rate(make_web):
