@@ -150,6 +150,11 @@ def _about(found: dict[str, Any], session: dict[str, Any]) -> Markup:
             "Part of": link("/runs", found["parent"], found["parent"][:8]),
             "Subtasks": subtasks,
             "Model": f"{found['model']} · {tokens} tokens" if found["model"] or tokens else "",
+            "Risk, as the model sees it": _opinion(found["modelRisk"]),
             "Run id": found["runId"],
         }
     )
+
+
+def _opinion(risk: dict[str, str] | None) -> str:
+    return f"{risk['level']} (the opinion of {risk['by']}; it changes no verdict)" if risk else ""
