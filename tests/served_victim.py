@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+import sqlite3
 import threading
 from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from forked import fork
 from opsagent.adapters.failpoints import Failpoints
 from opsagent.bootstrap import build
 from opsagent.cli import server
 from opsagent.settings import Settings
+from served import WITHIN_S, until
+from servers.loopback import PLAIN
+
+Point = tuple[str, int]  # a place, and the how many-th time it is reached
 
 
 class Ordered(Failpoints):
@@ -66,3 +77,62 @@ def live(folder: str, environ: Mapping[str, str]) -> None:
 def start(folder: Path, environ: Mapping[str, str]) -> BaseProcess:
     """A new server on that folder, forked ready to go."""
     return fork(live, str(folder), dict(environ))
+
+
+@dataclass
+class Victim:
+    """The server on one folder, started again whenever it has died."""
+
+    folder: Path
+    environ: dict[str, str]
+    process: BaseProcess
+    url: str = ""
+    key: str = ""
+    orders: int = 0
+
+    def order(self, point: Point) -> None:
+        self.orders += 1
+        new = self.folder / "order.new"
+        new.write_text(f"{point[0]} {point[1]} {self.orders}")
+        new.rename(self.folder / "order")
+
+    def withdraw(self) -> bool:
+        """Take the order back; False where it is being carried out."""
+        try:
+            (self.folder / "order").unlink()
+        except FileNotFoundError:
+            self.process.join(WITHIN_S)
+            return False
+        return True
+
+    def keep(self) -> bool:
+        """Start it again where it has died; whether it had."""
+        if self.process.is_alive():
+            return False
+        self.process.join()
+        assert not (self.folder / "order").exists(), (self.folder / "log").read_text()
+        self.process = start(self.folder, self.environ)
+        self.is_up()
+        return True
+
+    def is_up(self) -> None:
+        def up() -> bool:
+            assert self.process.is_alive(), (self.folder / "log").read_text()
+            try:
+                about = json.loads((self.folder / "data" / "server.json").read_text())
+                if about["pid"] != self.process.pid:
+                    return False
+                self.url, self.key = about["url"], (self.folder / "data" / "admin.key").read_text().strip()
+                return (
+                    httpx.get(f"{self.url}/readyz", timeout=WITHIN_S, trust_env=False, verify=PLAIN).status_code == 200
+                )
+            except (OSError, ValueError, httpx.TransportError):
+                return False
+
+        until(up, "the server is up")
+
+    def ask(self, question: str, *values: object) -> list[Any]:
+        """What the store says."""
+        address = f"file:{self.folder / 'data' / 'opsagent.db'}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=10)) as store:
+            return store.execute(question, values).fetchall()

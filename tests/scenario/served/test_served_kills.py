@@ -8,30 +8,26 @@ the mark of a notice is committed is to die between send and mark: Slack or Jira
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-import served_victim
-from served import ENDED, WITHIN_S, Caller, Shop, environment, shop_in, until
+from served import ENDED, WITHIN_S, Caller, Shop, environment, shop_in
+from served_victim import Point, Victim, start
 from servers.grafana import SECRET as GRAFANA_SECRET
 from servers.grafana import of_grafana, signed
 from servers.jira import API_TOKEN, EMAIL, Issue, Jira, jira, words_of
-from servers.loopback import PLAIN
 from servers.slack import FakeSlack, fake_slack, words
 
 JIRA_SECRET = "the secret of the rule"
 COUNT = "echo x | tee -a {{connection.counter}} && touch {{connection.healthy}}"
-Point = tuple[str, int]  # a place, and the how many-th time it is reached
 BEGINNING = ("runs.create", "tickets.receive", "runs.claim")
 MIDDLE = ("approvals.decide", "runs.claim_effect", "runs.release")
 COMMIT = ("before_commit", "after_commit")
@@ -47,65 +43,6 @@ POINTS = {
     "runs": [point for nth in (1, 4, 7, 2, 9) for point in at("runs.save", nth=nth)],
     "notices": at(*["notices.take", "notices.mark"] * 3) + at(*["notices.mark"] * 4),
 }
-
-
-@dataclass
-class Victim:
-    """The server on one folder, started again whenever it has died."""
-
-    folder: Path
-    environ: dict[str, str]
-    process: BaseProcess
-    url: str = ""
-    key: str = ""
-    orders: int = 0
-
-    def order(self, point: Point) -> None:
-        self.orders += 1
-        new = self.folder / "order.new"
-        new.write_text(f"{point[0]} {point[1]} {self.orders}")
-        new.rename(self.folder / "order")
-
-    def withdraw(self) -> bool:
-        """Take the order back; False where it is being carried out."""
-        try:
-            (self.folder / "order").unlink()
-        except FileNotFoundError:
-            self.process.join(WITHIN_S)
-            return False
-        return True
-
-    def keep(self) -> bool:
-        """Start it again where it has died; whether it had."""
-        if self.process.is_alive():
-            return False
-        self.process.join()
-        assert not (self.folder / "order").exists(), (self.folder / "log").read_text()
-        self.process = served_victim.start(self.folder, self.environ)
-        self.is_up()
-        return True
-
-    def is_up(self) -> None:
-        def up() -> bool:
-            assert self.process.is_alive(), (self.folder / "log").read_text()
-            try:
-                about = json.loads((self.folder / "data" / "server.json").read_text())
-                if about["pid"] != self.process.pid:
-                    return False
-                self.url, self.key = about["url"], (self.folder / "data" / "admin.key").read_text().strip()
-                return (
-                    httpx.get(f"{self.url}/readyz", timeout=WITHIN_S, trust_env=False, verify=PLAIN).status_code == 200
-                )
-            except (OSError, ValueError, httpx.TransportError):
-                return False
-
-        until(up, "the server is up")
-
-    def ask(self, question: str, *values: object) -> list[Any]:
-        """What the store says."""
-        address = f"file:{self.folder / 'data' / 'opsagent.db'}?mode=ro"
-        with closing(sqlite3.connect(address, uri=True, timeout=10)) as store:
-            return store.execute(question, values).fetchall()
 
 
 @dataclass
@@ -149,7 +86,7 @@ def running(tmp_path: Path, slack: FakeSlack, site: Jira) -> Iterator[Victim]:
         lease_seconds=1,
         sweep_seconds="0.05",
     )
-    victim = Victim(tmp_path, environ, served_victim.start(tmp_path, environ))
+    victim = Victim(tmp_path, environ, start(tmp_path, environ))
     try:
         victim.is_up()
         with Caller(victim.url, victim.key) as admin:

@@ -10,11 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pytest
 
-from served import serve
+from served import WITHIN_S, environment, serve
+from served_victim import Victim, start
 
 PATH = "/api/v1/tickets/webhook/alertmanager"
 DISTINCT, AT_ONCE, CALLERS = 1000, 20, 8
+IN_PARTS = 2000  # stored by 500
 FEW = 50  # a storm is a handful of tickets (docs/correlation.md), however many alerts it is
 
 
@@ -76,4 +79,34 @@ def test_what_was_acknowledged_survives_the_plug_and_a_repeat_makes_nothing(tmp_
         assert len(everything) == DISTINCT / AT_ONCE
     whole, tickets, signals = kept(folder)
     assert (whole, signals) == (everything, DISTINCT)
+    assert 0 < tickets <= FEW
+
+
+def test_the_plug_between_two_parts_of_one_delivery_loses_nothing(tmp_path: Path) -> None:
+    environ = environment()
+    victim = Victim(tmp_path, environ, start(tmp_path, environ))
+    labels = [{"alertname": "High", "instance": f"10.0.{at // 250}.{at % 250}"} for at in range(IN_PARTS)]
+    body = {"alerts": [{"status": "firing", "labels": one, "startsAt": "2026-11-20T23:20:00Z"} for one in labels]}
+
+    def sent() -> httpx.Response:
+        bearer = {"Authorization": f"Bearer {victim.key}"}
+        return httpx.post(f"{victim.url}{PATH}", json=body, headers=bearer, timeout=60, trust_env=False)
+
+    try:
+        victim.is_up()
+        victim.order(("tickets.receive.after_commit", 2))
+        with pytest.raises(httpx.TransportError):
+            sent()
+        victim.process.join(WITHIN_S)
+        assert victim.keep(), "it died between the second part and the third"
+        ((stored,),) = victim.ask("SELECT count(*) FROM signals")
+        assert stored == 1000
+        assert sent().status_code == 202
+    finally:
+        victim.process.kill()
+        victim.process.join()
+    ((signals, tickets),) = victim.ask(
+        "SELECT (SELECT count(DISTINCT body ->> '$.labels.instance') FROM signals), (SELECT count(*) FROM tickets)"
+    )
+    assert signals == IN_PARTS
     assert 0 < tickets <= FEW

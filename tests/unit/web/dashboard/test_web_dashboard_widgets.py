@@ -97,6 +97,15 @@ def test_prose_fetches_nothing_and_runs_nothing() -> None:
     assert 'href="javascript' not in shown
 
 
+def test_a_page_has_one_title_whatever_the_text_in_it_calls_its_headings() -> None:
+    shown = prose("# Shop down\n\n## Fix\n\nUnderlined\n===\n\n###### Last")
+    assert "<h2>Shop down</h2>" in shown
+    assert "<h3>Fix</h3>" in shown
+    assert "<h2>Underlined</h2>" in shown
+    assert "<h6>Last</h6>" in shown
+    assert "<h1" not in shown
+
+
 def test_a_second_look_is_asked_for_what_cannot_be_taken_back_or_proven() -> None:
     assert not irreversible(MANIFEST)
     assert irreversible({**MANIFEST, "reversible": False})
