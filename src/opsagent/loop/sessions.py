@@ -88,14 +88,17 @@ class Sessions:
             SignedIn(session=session, principal=person.principal(), name=person.name, person=person)
         )
 
-    async def find(self, session_id: str) -> SignedIn | None:
-        """Who acts in that session, by what holds now; None when it is over or never was."""
+    async def find(self, session_id: str, *, used: bool = True) -> SignedIn | None:
+        """Who acts in that session, by what holds now; None when it is over or never was.
+
+        With `used` it is good for another while (`idle_s`).
+        """
         session = await self.sessions.find(sha256(session_id)) if session_id else None
         now = self.clock.now()
         if session is None or session.is_over(now, self.idle_s):
             return None
         found = await (self._of_person(session) if session.person_id else self._of_key(session))
-        if found is not None and now - session.seen_at >= min(SEEN_EVERY_S, self.idle_s / 2):
+        if used and found is not None and now - session.seen_at >= min(SEEN_EVERY_S, self.idle_s / 2):
             try:
                 await self.sessions.seen(session, now)
             except StoreUnavailable as error:  # a full disk must not keep anybody from reading

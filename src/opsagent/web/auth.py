@@ -98,12 +98,15 @@ def require(principal: Principal, permission: Permission) -> Principal:
     )
 
 
-async def asking(connection: HTTPConnection) -> Principal:
-    """Who asks, by the key in the headers, else by the session in the cookie. Unauthenticated, Forbidden."""
+async def asking(connection: HTTPConnection, *, used: bool = True) -> Principal:
+    """Who asks, by the key in the headers, else by the session in the cookie. Unauthenticated, Forbidden.
+
+    Without `used` it is only looked whether they still may: that keeps no idle session alive.
+    """
     secret = presented_key(connection)
     if secret:
         return await keyring_of(connection).principal(secret)
-    signed_in = await doorman_of(connection).signed_in(connection)
+    signed_in = await doorman_of(connection).signed_in(connection, used=used)
     if signed_in is None:
         raise Unauthenticated("This needs a key, and none came with the request.", fix=_FIX)
     return signed_in.principal

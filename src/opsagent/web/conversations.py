@@ -18,7 +18,7 @@ from opsagent.errors import OpsAgentError
 from opsagent.loop.agent import Agent
 from opsagent.loop.conversations import chat_of
 from opsagent.web import conversations_wire as wire
-from opsagent.web.auth import Operator, Reader, keyring_of, presented_key
+from opsagent.web.auth import Operator, Reader, asking
 from opsagent.web.bodies import Body, Parameters, ShortText, Text, as_json, idempotency, read_json, takes
 from opsagent.web.conversations_views import conversation_json, conversation_list, line_json, line_run_json
 from opsagent.web.deps import deps_of
@@ -173,7 +173,7 @@ class _Telling:
         async with aclosing(changes(deps_of(request), streams_of(request), tenant, "")) as hints:
             async for _ in hints:
                 try:
-                    await keyring_of(request).principal(presented_key(request))  # a revoked key hears nothing more
+                    await asking(request, used=False)  # a revoked key, and a session that is over, hear nothing more
                     for line in await self._fresh(after):
                         after = line.number
                         said = await line_json(self._agent, self.principal, line)

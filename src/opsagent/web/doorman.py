@@ -15,6 +15,7 @@ from opsagent.errors import Forbidden
 from opsagent.loop.sessions import Begun, Sessions, SignedIn
 from opsagent.web.attempts import Attempts
 from opsagent.web.origin import from_our_page
+from opsagent.web.turns import BY_ITSELF
 
 CSRF_HEADER = "X-CSRF-Token"
 _NAME = "opsagent_session"
@@ -32,15 +33,17 @@ class Doorman:
     key: bytes
     public_url: str = ""
 
-    async def signed_in(self, connection: HTTPConnection) -> SignedIn | None:
+    async def signed_in(self, connection: HTTPConnection, *, used: bool = True) -> SignedIn | None:
         """Who asks in a session; a socket, and a request that changes something, comes from our own page. Forbidden.
 
-        A key in the headers is looked at before; whoever calls this has found none.
+        A key in the headers is looked at before; whoever calls this has found none. `used` is whether a person does
+        something with it: what a page reads by itself never counts.
         """
         identifier = self.session_id(connection)
         if not identifier:
             return None
-        found = await self.sessions.find(identifier)
+        used = used and not connection.scope.get(BY_ITSELF, False)
+        found = await self.sessions.find(identifier, used=used)
         if found is not None and connection.scope.get("method") not in _LOOKS:  # a socket has no method
             self._refuse_another_page(connection, identifier)
         connection.scope.setdefault("state", {})[_IN_STATE] = found

@@ -42,7 +42,7 @@ async def _hints(request: Request, principal: Principal) -> AsyncGenerator[bytes
     async with aclosing(looks(deps_of(request), streams_of(request), principal.tenant)) as hints:
         async for changed in hints:
             try:
-                await asking(request)  # a revoked key, and a session that is over, hear nothing more
+                await asking(request, used=False)  # a revoked key, and a session that is over, hear nothing more
             except OpsAgentError as error:
                 yield b"event: error\ndata: %b\n\n" % bytes(problem(error).body)
                 return

@@ -12,7 +12,7 @@ from opsagent.web.auth import Keyring, presented_key
 from opsagent.web.doorman import Doorman
 from opsagent.web.origin import address_of
 from opsagent.web.problems import problem
-from opsagent.web.turns import IN_SCOPE, Buckets, Turn, is_delivery
+from opsagent.web.turns import IN_SCOPE, STOP, Buckets, Turn, is_delivery, is_free
 
 _PROBES = frozenset({"/healthz", "/readyz"})  # an orchestrator that is refused here would kill a healthy server
 
@@ -43,12 +43,15 @@ class RateLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what is within the rate; 429 with Retry-After for the rest."""
-        if scope["type"] not in {"http", "websocket"} or scope["path"] in _PROBES:
+        if scope["type"] not in {"http", "websocket"} or scope["path"] in _PROBES or is_free(scope):
             await self._app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
         secret = presented_key(connection)
         known = self._keyring.known(secret) if secret else self._doorman.session_id(connection)
+        if known and scope["path"] == STOP:
+            await self._app(scope, receive, send)
+            return
         turn = Turn(caller=known or address_of(scope), callers=self._callers, deliveries=self._deliveries)
         if is_delivery(scope):
             await self._app({**scope, IN_SCOPE: turn}, receive, _counting(turn, scope, receive, send))

@@ -162,7 +162,7 @@ async def _lines(request: Request, principal: Principal, run_id: str, after: int
     async with aclosing(changes(deps, streams_of(request), principal.tenant, run_id)) as hints:
         async for passing in hints:
             try:
-                await asking(request)  # a revoked key, and a session that is over, hear nothing more
+                await asking(request, used=False)  # a revoked key, and a session that is over, hear nothing more
                 # The status is read before the events: whatever was written with the end is then seen below.
                 run = await deps.agent.stores.runs.get(principal.tenant, run_id)
                 fresh = await deps.agent.stores.journal.events(

@@ -40,4 +40,4 @@ async def _admit(connection: HTTPConnection) -> None:
     if doorman_of(connection).from_our_page(connection) is False:
         raise Forbidden("This socket was opened by another site's page.", fix="Open the page of this server.")
     if not connection.scope["path"].startswith(_OWN_ROUTES):
-        require(await asking(connection), Permission.READ)
+        require(await asking(connection, used=False), Permission.READ)  # browsers open it again by themselves

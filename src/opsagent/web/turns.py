@@ -13,6 +13,11 @@ from opsagent.ports.clock import Clock
 
 MAX_BUCKETS = 10_000
 IN_SCOPE = "opsagent.turn"
+# Marks in its scope what an open page reads by itself, which is nobody's doing: a storm that lets every page look again
+# must not use up the turns of whoever wants to answer, nor keep a forgotten tab's session alive.
+BY_ITSELF = "opsagent.by_itself"
+STOP = "/api/v1/control/pause"  # nobody who may stop is told to wait
+_FILES = ("/assets/", "/_nicegui/")  # each page asks for many
 _DELIVERIES = ("/api/v1/trigger/slack", "/api/v1/slack/interactions", "/api/v1/trigger/jira")
 _WEBHOOKS = "/api/v1/tickets/webhook/"
 
@@ -74,6 +79,12 @@ class Turn:
                 fix="Wait as long as Retry-After says, then go on more slowly.",
                 extra={"retryAfter": max(1, round(wait_s))},
             )
+
+
+def is_free(scope: Scope) -> bool:
+    """Whether it is counted against nobody: what a page reads by itself, and the files pages are made of."""
+    looks = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
+    return looks and (scope.get(BY_ITSELF, False) or scope["path"].startswith(_FILES))
 
 
 def is_delivery(scope: Scope) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import replace
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 
 from opsagent.adapters.clock import SystemClock
 from opsagent.adapters.passwords import Argon2Config, Argon2Passwords
@@ -17,6 +18,8 @@ from opsagent.domain.chat_user import ChatUser
 from opsagent.domain.identity import Role, same_person, sha256
 from opsagent.domain.person import INVITATION_S
 from opsagent.errors import NotFound, OpsAgentError
+from opsagent.web.dashboard.api import Api
+from opsagent.web.dashboard.inside import Inside
 from opsagent.web.doorman import Doorman
 
 PASSWORD = "four random words here"
@@ -204,6 +207,80 @@ async def test_a_session_gets_old_and_lies_unused(web):
     assert not session.is_over(clock.now(), sessions.idle_s)
     assert session.is_over(session.seen_at + sessions.idle_s, sessions.idle_s)
     assert session.is_over(session.created_at + sessions.longest_s, 1e12)
+
+
+async def test_an_open_page_that_nobody_uses_keeps_no_session_alive(web, monkeypatch):
+    monkeypatch.setattr("opsagent.loop.sessions.SEEN_EVERY_S", 0.0)
+    await add(web)
+    browser = await sign_in(web)
+    store = web.deps.sessions.sessions
+
+    async def seen_after(ask) -> bool:
+        before = await store.find(_hash(web, browser))
+        await ask
+        return (await store.find(_hash(web, browser))).seen_at > before.seen_at
+
+    by_itself = await _page(web, browser)
+    assert not await seen_after(by_itself.get("/api/agent-ops"))
+    assert not await seen_after(_first_hint(by_itself, "/api/v1/live"))
+    assert not await seen_after(_first_hint(by_itself, f"/api/agent-ops/{(await web.run()).id}/events"))
+    assert await seen_after(by_itself.post("/api/v1/control/pause"))
+    assert await seen_after(browser.get("/api/agent-ops"))
+    assert await seen_after(_page(web, browser)), "to open a page is to use it"
+
+
+async def test_what_an_open_page_reads_keeps_nobody_from_answering(make_web):
+    web = await make_web(rate_per_minute=5)
+    await add(web)
+    browser = await sign_in(web)
+    page = await _page(web, browser)
+    for _ in range(20):
+        await page.get("/api/agent-ops")
+    await page.post("/api/v1/control/acting", {"on": True})
+    answers = [(await browser.get("/api/agent-ops")).status_code for _ in range(10)]
+    assert answers[-1] == 429
+    await page.get("/api/agent-ops")
+    await page.post("/api/v1/control/pause")
+    assert (await browser.get("/assets/theme.css")).status_code != 429
+    token = {"X-CSRF-Token": page.token, "Origin": "http://ops.test"}
+    assert (await browser.post("/api/v1/control/resume", headers=token)).status_code == 429
+    assert (await browser.post("/api/v1/control/pause", headers=token)).status_code == 200
+
+
+async def test_a_conversation_is_followed_in_a_session(web):
+    await add(web)
+    browser = await sign_in(web)
+    page = await _page(web, browser)
+    made = await page.post("/api/v1/conversations")
+    path = f"/api/v1/conversations/{made['conversationId']}"
+    await page.post(f"{path}/messages", {"text": "what waits?"})
+    async with asyncio.timeout(10), aclosing(_blocks(web, browser, path)) as blocks:
+        first = await anext(blocks)
+    assert b"event: line" in first
+
+
+async def _page(web, browser) -> Api:
+    """What an open page of that browser asks by."""
+    headers = [(b"cookie", f"opsagent_session={browser.cookies['opsagent_session']}".encode()), (b"host", b"ops.test")]
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers, "scheme": "http"}
+    api = Api(web.app, Request({**scope, "client": ("192.0.2.7", 1), "server": ("ops.test", 80)}))
+    api.prove((await api.get("/api/v1/session"))["csrfToken"])
+    return api
+
+
+async def _first_hint(api: Api, path: str) -> None:
+    async with asyncio.timeout(10), aclosing(api.hints(path)) as hints:
+        await anext(hints)
+
+
+async def _blocks(web, browser, path):
+    cookie = {"Cookie": f"opsagent_session={browser.cookies['opsagent_session']}", "Accept": "text/event-stream"}
+    async with (
+        httpx.AsyncClient(transport=Inside(web.app, ("", 0)), base_url="http://ops.test", headers=cookie) as http,
+        http.stream("GET", path) as answer,
+    ):
+        async for block in answer.aiter_bytes():
+            yield block
 
 
 def _hash(web, browser) -> str:

@@ -37,13 +37,15 @@ class Api:
         client = (request.client.host, request.client.port) if request.client else ("", 0)
         self.token = ""
         self.origin = origin
+        self._inside = Inside(app, client)
         self._http = httpx.AsyncClient(
-            transport=Inside(app, client), base_url=origin, headers=headers, timeout=_WITHIN_S, trust_env=False
+            transport=self._inside, base_url=origin, headers=headers, timeout=_WITHIN_S, trust_env=False
         )
 
     def prove(self, token: str) -> None:
-        """From now on requests that change something carry the session's own token."""
+        """From now on requests that change something carry the session's own token, and the page reads by itself."""
         self.token = token
+        self._inside.by_itself = True
         self._http.headers[CSRF_HEADER] = token
 
     async def get(self, path: str, **query: str | int) -> Any:

@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack
 import httpx
 from starlette.types import ASGIApp, Message, Scope
 
+from opsagent.web.turns import BY_ITSELF
+
 _CHUNKS = 8  # what may wait to be read before the app has to wait
 
 
@@ -21,6 +23,7 @@ class Inside(httpx.AsyncBaseTransport):
     def __init__(self, app: ASGIApp, client: tuple[str, int]) -> None:
         self._app = app
         self._client = client
+        self.by_itself = False  # whether what is read from now on is read by the page, not by its visitor
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One request; closing the response tells the app that its caller has gone."""
@@ -37,6 +40,7 @@ class Inside(httpx.AsyncBaseTransport):
             "headers": [(name.lower(), value) for name, value in request.headers.raw],
             "server": (request.url.host, request.url.port),
             "client": self._client,
+            BY_ITSELF: self.by_itself and request.method == "GET",
         }
         exchange = _Exchange(await request.aread())
         exchange.task = asyncio.create_task(exchange.run(self._app, scope))

@@ -74,7 +74,11 @@ class Visit:
         self.client.on_delete(left)
 
     async def look(self) -> None:
-        """Read again what the page shows, as long as somebody looks at it."""
+        """Something was done here: read again what the page shows. Where that fails, what was done is done."""
+        await self._still_in(self._look())
+
+    async def _look(self) -> None:
+        """As long as somebody looks at it."""
         async with self._looking:  # two at once would both find the same thing new
             for refresh in self.fresh:
                 if self.client.is_deleted:
@@ -85,16 +89,16 @@ class Visit:
     async def _follow(self, stream: str) -> None:
         await self.client.connected()
         while True:
-            if not (await self._still_in(self._listen(stream)) and await self._still_in(self.look())):
+            if not (await self._still_in(self._listen(stream)) and await self._still_in(self._look())):
                 return
             await asyncio.sleep(POLL_S)
 
     async def _listen(self, stream: str) -> None:
         async for _ in self.api.hints(stream):
-            await self.look()
+            await self._look()
             await asyncio.sleep(_PAUSE_S)
         if stream != LIVE:  # what it told of has ended; what stands around the page goes on
-            await self.look()
+            await self._look()
             await self._listen(LIVE)
 
     async def _still_in(self, work: Awaitable[None]) -> bool:
@@ -105,6 +109,7 @@ class Visit:
             if refused.status == HTTPStatus.UNAUTHORIZED:
                 self.client.open(sign_in(self.path))
                 return False
+            _log.info("the page %s was not refreshed: %s", self.path, refused.message)
         except httpx.HTTPError as error:
             _log.info("the page %s was not refreshed: %s", self.path, type(error).__name__)
         return True
