@@ -127,7 +127,7 @@ def test_what_is_confirmed_is_done_whatever_another_did_meanwhile(visit: Visit, 
     expect(sheet).to_contain_text("Only observe?")
     try:
         admin.json_of("POST", "/api/v1/control/acting", {"on": False})
-        expect(page.locator("button.switch")).to_have_text("Observing")
+        expect(page.locator(".switches")).to_contain_text("Observing")
         sheet.get_by_role("button", name="Observe").click()
         expect(sheet).to_be_hidden()
         expect(page.locator("button.switch")).to_be_enabled()
@@ -143,19 +143,34 @@ def test_without_a_place_for_its_stream_a_page_stays_fresh(visit: Visit, served:
         statuses = iter(lambda: held.enter_context(many.stream("GET", f"{served.url}/api/v1/live")).status_code, 429)
         assert set(statuses) == {200}, "every place is taken"
         page = visit("viewer").open("/runs")
-        expect(page.locator("button.switch")).to_have_text("Acting")
+        expect(page.locator(".switches")).to_contain_text("Acting")
         try:
             admin.json_of("POST", "/api/v1/control/acting", {"on": False})
-            expect(page.locator("button.switch")).to_have_text("Observing")
+            expect(page.locator(".switches")).to_contain_text("Observing")
         finally:
             admin.json_of("POST", "/api/v1/control/acting", {"on": True})
 
 
-def test_who_may_not_is_told_in_words_and_nothing_changes(visit: Visit, admin: Caller) -> None:
+def test_who_may_not_turn_anything_sees_how_it_stands(visit: Visit, admin: Caller) -> None:
     page = visit("viewer").open("/")
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_role("alert")).to_contain_text("does not carry operate")
-    assert admin.get_json("/api/v1/control")["paused"] is False
+    banner = page.locator("header.top")
+    expect(banner.get_by_text("Acting", exact=True)).to_be_visible()
+    expect(banner.get_by_role("button")).to_have_text(["☰"])
+    admin.json_of("POST", "/api/v1/control/pause")
+    expect(page.get_by_text("until an operator presses")).to_be_visible()
+    admin.json_of("POST", "/api/v1/control/resume")
+    expect(page.get_by_text("until an operator presses")).to_be_hidden()
+
+
+def test_what_is_refused_is_said_in_words_however_it_was_sent(visit: Visit) -> None:
+    page = visit("viewer").open("/settings")
+    field = page.get_by_label("Command", exact=True)
+    field.evaluate("(one) => { one.removeAttribute('maxlength'); }")
+    field.fill("x" * 20_001)
+    field.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("20000")
+    page.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("alert")).to_be_hidden()
 
 
 def test_a_session_that_ends_elsewhere_leads_to_the_door(visit: Visit, served: Served) -> None:
@@ -190,8 +205,8 @@ def test_light_and_dark_are_remembered(visit: Visit) -> None:
 
 @pytest.mark.parametrize("width", [1040, 1280])
 def test_the_frame_is_one_row_on_a_desk(visit: Visit, width: int) -> None:
-    page = visit("approver", viewport={"width": width, "height": 700}).open("/connections")
-    expect(page.locator("button.switch").first).to_have_text(re.compile("Acting|Observing"))
+    page = visit("admin", viewport={"width": width, "height": 700}).open("/connections")
+    expect(page.locator(".switches")).to_contain_text(re.compile("Acting|Observing"))
     assert page.locator(".top").bounding_box()["height"] < 64
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     current = page.get_by_role("navigation", name="Places").get_by_role("link", name="Connections")

@@ -76,8 +76,12 @@ class _Shell:
             self._nav = html(Markup(""), tag="nav", classes="places").props('aria-label="Places"')
             self._place = place
             with ui.element("div").classes("switches"):
-                self._switch = button("…", self._turn, kind="switch")
-                self._stop = button("Stop", self._stop_or_go, kind="danger")
+                self._switch = (
+                    button("…", self._turn, kind="switch")
+                    if "administer" in self._visit.may
+                    else html("…", tag="span", classes="state")
+                )
+                self._stop = button("Stop", self._stop_or_go, kind="danger") if "operate" in self._visit.may else None
                 html(Markup('<span aria-hidden="true">☰</span>'), tag="button", classes="button icon").props(
                     'type=button popovertarget=menu aria-label="Menu" title="Menu"'
                 )
@@ -97,20 +101,23 @@ class _Shell:
         if self._visit.client.title != wanted:
             ui.page_title(wanted)
         self._switch.set_content("Acting" if self._acting else "Observing")
-        self._switch.props["aria-pressed"] = "true" if self._acting else "false"
-        self._switch.props["title"] = (
-            "It asks, and does what it is allowed. Press to only observe."
-            if self._acting
-            else "It looks and suggests, and changes nothing. Press to let it act."
+        hint = (
+            "It asks, and does what it is allowed." if self._acting else "It looks and suggests, and changes nothing."
         )
-        self._stop.set_content("Go on" if self._paused else "Stop")
-        self._stop.classes(replace=f"button {'primary' if self._paused else 'danger'}")
-        self._stop.props["title"] = (
-            "Effects may start again." if self._paused else "No new effect starts; running ones are killed."
-        )
+        if "administer" in self._visit.may:
+            self._switch.props["aria-pressed"] = "true" if self._acting else "false"
+            hint += " Press to only observe." if self._acting else " Press to let it act."
+        self._switch.props["title"] = hint
+        if self._stop is not None:
+            self._stop.set_content("Go on" if self._paused else "Stop")
+            self._stop.classes(replace=f"button {'primary' if self._paused else 'danger'}")
+            self._stop.props["title"] = (
+                "Effects may start again." if self._paused else "No new effect starts; running ones are killed."
+            )
         self._banner.set_visibility(self._paused)
         if self._paused:
-            self._banner.set_content("Stopped. No effect starts until somebody presses “Go on”.")
+            who = "somebody" if "operate" in self._visit.may else "an operator"
+            self._banner.set_content(f"Stopped. No effect starts until {who} presses “Go on”.")
 
     async def _turn(self) -> None:
         acting = not self._acting  # what is asked here; the page may learn meanwhile that somebody else has turned it

@@ -16,6 +16,9 @@ from opsagent.web.dashboard.widgets.command import command
 from opsagent.web.dashboard.widgets.manifest import manifest
 from opsagent.web.dashboard.widgets.press import button, html
 from opsagent.web.dashboard.widgets.words import badge, text
+from opsagent.web.dashboard.widgets.write import Field
+
+MOST_CHARS = 20_000  # of one command; what the judge takes
 
 
 async def settings(request: Request, client: Client) -> Response | None:
@@ -32,18 +35,11 @@ async def _policy(visit: Visit) -> None:
     with ui.element("section").classes("card"):
         html("What would this command get?", tag="h2")
         targets = [one["name"] for one in (await visit.api.get("/api/v1/connections"))["connections"]]
-        asked = {"command": "", "target": ""}
+        asked = {"target": ""}
 
         with ui.element("div").classes("row"):
-            words = (
-                html("", tag="input")
-                .props('type=text spellcheck=false placeholder="systemctl restart nginx"')
-                .style("flex: 1 1 18rem")
-            )
-            words.props["aria-label"] = "Command"
-            words.on(
-                "input", lambda event: asked.update(command=str(event.args)), js_handler="(e) => emit(e.target.value)"
-            )
+            words = Field("Command", hint="systemctl restart nginx", most=MOST_CHARS)
+            words.element.style("flex: 1 1 18rem")
             options = Markup("").join(Markup("<option>{}</option>").format(text(one)) for one in targets)
             where = html(Markup('<option value="">in the sandbox</option>{}').format(options), tag="select")
             where.props["aria-label"] = "Target"
@@ -52,14 +48,14 @@ async def _policy(visit: Visit) -> None:
             )
 
             async def explain() -> None:
-                if not asked["command"].strip():
+                if not words.text.strip():
                     return
-                body = {"commands": [asked["command"]], "connection": asked["target"]}
+                body = {"commands": [words.text], "connection": asked["target"]}
                 (found,) = (await visit.api.post("/api/v1/policy/explain", body))["verdicts"]
                 said.set_content(str(_verdict(found)))
 
             button("Judge", explain, kind="primary", hint="It is judged, and not run.")
-            words.on("keydown.enter", explain, args=[])
+            words.on_enter(explain)
         said = html("").props('role="status"')
 
 

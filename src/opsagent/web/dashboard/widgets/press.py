@@ -44,7 +44,12 @@ def button(words: Markup | str, act: Act, *, kind: str = "", label: str = "", hi
 def say(refused: Refused) -> None:
     """A refusal, in the API's words."""
     ui.notify(
-        f"{refused.message} {refused.fix}", type="negative", multi_line=True, timeout=12_000, close_button="Close"
+        f"{refused.message} {refused.fix}",
+        type="negative",
+        position="top",  # below are the answers of a question
+        multi_line=True,
+        timeout=12_000,
+        close_button="Close",
     )
 
 
