@@ -70,7 +70,11 @@ class SecuritySettings(Area):
         300.0, "How often the heads of the audit record are carried out.", ge=1, le=86400
     )
     rate_limit_per_minute: int = setting(
-        600, "Requests one API key, or one address without one, may make in one minute.", ge=1, le=1_000_000
+        600,
+        "Requests one API key, one session, or one address without either, may make in one minute. What an open page"
+        " reads by itself, and `POST /api/v1/control/pause`, are not counted.",
+        ge=1,
+        le=1_000_000,
     )
     delivery_rate_limit_per_minute: int = setting(
         60_000,
