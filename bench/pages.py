@@ -33,7 +33,7 @@ AIM_S = 2.0
 
 async def measured() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        overrides = {"data_dir": Path(folder), "log_level": "ERROR", "rate_limit_per_minute": 1_000_000}
+        overrides = {"data_dir": Path(folder), "log_level": "ERROR"}
         async with build(Settings.load(overrides, environ={}), serving=False) as app:
             key_file = await ensure_admin_key(Path(folder), app.stores.keys, app.clock, app.ids)
             long = await _filled(app)
