@@ -63,9 +63,11 @@ class Question:
 
     async def key(self, pressed: str) -> None:
         """`a` and `r` answer. Refused."""
-        if self._over or "approve" not in self._visit.may:
+        if "approve" not in self._visit.may:
             return
-        if pressed == "a":
+        if self._over:
+            ui.notify("This one is answered. Choose another with j or k.", type="warning")
+        elif pressed == "a":
             await self._approve()
         elif pressed == "r":
             await self._reject()

@@ -31,7 +31,7 @@ class UnknownEnd:
         step = asked["step"]
         with ui.element("article").classes("card").props('role="listitem" tabindex="-1"') as self._card:
             self._card.props["aria-label"] = f"Unknown end: {step['command'][:100]}"
-            self._card.on("pointerdown", chosen, args=[])
+            self._card.on("pointerdown", chosen, args=[]).on("focusin", chosen, args=[])
             html(
                 Markup(
                     "<h2>Did this happen?</h2><p>{} It was started, and its end was not seen. It is never run again by "
@@ -57,6 +57,10 @@ class UnknownEnd:
     def into_view(self) -> None:
         """Scroll to it."""
         ui.run_javascript(f'getHtmlElement({self._card.id}).scrollIntoView({{block: "start"}})')
+
+    async def key(self, _: str) -> None:
+        """No key answers this: somebody has to have looked."""
+        ui.notify("This is answered by its own buttons, after a look at the target.", type="warning")
 
     async def ended(self) -> None:
         """Somebody has said what became of it."""
