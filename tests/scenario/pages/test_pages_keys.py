@@ -61,3 +61,59 @@ def test_a_question_that_comes_to_an_open_page_is_answered_by_no_key_before_it_i
     page.keyboard.press("r")
     expect(card.get_by_role("status")).to_contain_text("Refused by person:approver")
     admin.run_once(run_id)
+
+
+def test_no_key_acts_under_an_open_sheet(visit: Visit, admin: Caller, shop: Shop) -> None:
+    run_id = of(shop, admin, f"rm {shop.folder}/state")
+    page = visit("approver").open(f"/runs/{run_id}")
+    again = page.get_by_role("alertdialog")
+    page.keyboard.press("a")
+    again.get_by_role("heading").first.click()
+    page.keyboard.press("a")
+    page.keyboard.press("r")
+    page.keyboard.press("Escape")
+    expect(again).to_have_count(0)
+    page.get_by_role("button", name="Cancel").click()
+    again.get_by_role("heading").first.click()
+    page.keyboard.press("r")
+    page.keyboard.press("Escape")
+    expect(again).to_have_count(0)
+    assert admin.question(run_id)["status"] == "pending"
+    page.keyboard.press("r")
+    expect(page.locator("article").get_by_role("status")).to_contain_text("Refused by person:approver")
+    admin.run_once(run_id)
+
+
+def test_a_sheet_about_what_somebody_else_has_answered_closes_and_says_so(
+    visit: Visit, admin: Caller, shop: Shop
+) -> None:
+    run_id = of(shop, admin, f"rm {shop.folder}/state")
+    page = visit("approver").open(f"/runs/{run_id}")
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("alertdialog")).to_be_visible()
+    assert admin.approve(admin.question(run_id), approve=False).status_code == 200
+    expect(page.get_by_role("alertdialog")).to_have_count(0)
+    expect(page.get_by_text("Somebody has answered this")).to_be_visible()
+    admin.run_once(run_id)
+
+
+def test_the_keys_work_with_the_focus_on_a_button_and_a_note_is_begun_and_left_by_keys(
+    visit: Visit, admin: Caller, shop: Shop
+) -> None:
+    run_id = of(shop, admin, TWO_STEPS)
+    page = visit("approver").open(f"/runs/{run_id}")
+    first, second = asking(page, f"touch {shop.folder}/counter"), asking(page, f"touch {shop.healthy}")
+    first.get_by_role("button", name="Reject").focus()
+    page.keyboard.press("n")
+    page.keyboard.type("are all agreed")  # at once: no letter of it is an answer
+    expect(first.get_by_label("Note")).to_have_value("are all agreed")
+    page.keyboard.press("Escape")
+    expect(first.get_by_label("Note")).not_to_be_focused()
+    page.get_by_role("button", name="Stop").focus()
+    page.keyboard.press("a")
+    expect(first.get_by_role("status")).to_contain_text("are all agreed")
+    second.get_by_role("button", name="Approve").focus()
+    expect(second).to_contain_class("chosen")
+    page.keyboard.press("Enter")
+    expect(second.get_by_role("status")).to_contain_text("Approved by person:approver")
+    admin.run_once(run_id)

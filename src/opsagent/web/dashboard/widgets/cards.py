@@ -10,7 +10,7 @@ from nicegui.events import KeyEventArguments
 
 from opsagent.web.dashboard.api import Refused
 from opsagent.web.dashboard.visit import Visit
-from opsagent.web.dashboard.widgets.press import say
+from opsagent.web.dashboard.widgets.press import say, sheet_is_open
 from opsagent.web.dashboard.widgets.question import Question
 from opsagent.web.dashboard.widgets.unknown import UnknownEnd
 
@@ -76,6 +76,8 @@ class Cards:
     async def _key(self, pressed: KeyEventArguments) -> None:
         keys, held = str(pressed.key), pressed.modifiers
         if not self._cards or not pressed.action.keydown or held.ctrl or held.alt or held.meta:
+            return
+        if sheet_is_open(self._visit.client):
             return
         if keys in {"j", "k"}:
             order = list(self._cards)

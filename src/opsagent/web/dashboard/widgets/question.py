@@ -12,7 +12,7 @@ from opsagent.web.dashboard.api import Refused, segment
 from opsagent.web.dashboard.visit import Visit
 from opsagent.web.dashboard.widgets.command import command
 from opsagent.web.dashboard.widgets.manifest import irreversible, manifest
-from opsagent.web.dashboard.widgets.press import button, html, sure
+from opsagent.web.dashboard.widgets.press import button, html, say_answered, sure, too_late
 from opsagent.web.dashboard.widgets.words import badge, pairs, text, when
 
 
@@ -23,6 +23,7 @@ class Question:
         self._visit = visit
         self._asked = asked
         self._over = self._deciding = False
+        self._sheets: list[ui.dialog] = []
         with ui.element("article").classes("card").props('role="listitem" tabindex="-1"') as self._card:
             self._card.props["aria-label"] = f"Question: {asked['command'][:100]}"
             self._card.on("pointerdown", chosen, args=[]).on("focusin", chosen, args=[])
@@ -79,6 +80,7 @@ class Question:
         if self._over:
             return
         self._over = True
+        too_late(self._sheets)
         self._answers.set_visibility(False)
         self._card.classes("over")
         try:
@@ -107,7 +109,7 @@ class Question:
             words = Markup("{}{}").format(
                 manifest(self._asked["manifest"]), command(self._asked["command"], self._asked["outside"])
             )
-            if not await sure("This may not be taken back. Approve it?", words, "Approve", kind="danger"):
+            if not await sure("This may not be taken back. Approve it?", words, "Approve", among=self._sheets):
                 return
         await self._answer(approve=True)
 
@@ -115,7 +117,11 @@ class Question:
         await self._answer(approve=False)
 
     async def _answer(self, *, approve: bool) -> None:
-        if self._over or self._deciding:
+        if self._over:
+            say_answered()
+            return
+        if self._deciding:
+            ui.notify("Your answer is on its way.")
             return
         self._deciding = True
         try:

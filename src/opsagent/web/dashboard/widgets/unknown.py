@@ -12,7 +12,7 @@ from opsagent.web.dashboard.api import segment
 from opsagent.web.dashboard.visit import Visit
 from opsagent.web.dashboard.widgets.command import command
 from opsagent.web.dashboard.widgets.manifest import manifest
-from opsagent.web.dashboard.widgets.press import button, html, sure
+from opsagent.web.dashboard.widgets.press import button, html, sure, too_late
 from opsagent.web.dashboard.widgets.words import badge, text
 
 _ANSWERS = {
@@ -28,6 +28,7 @@ class UnknownEnd:
     def __init__(self, visit: Visit, asked: dict[str, Any], *, chosen: Callable[[], None]) -> None:
         self._visit = visit
         self._asked = asked
+        self._sheets: list[ui.dialog] = []
         step = asked["step"]
         with ui.element("article").classes("card").props('role="listitem" tabindex="-1"') as self._card:
             self._card.props["aria-label"] = f"Unknown end: {step['command'][:100]}"
@@ -64,6 +65,7 @@ class UnknownEnd:
 
     async def ended(self) -> None:
         """Somebody has said what became of it."""
+        too_late(self._sheets)
         self._answers.set_visibility(False)
         self._card.classes("over")
         link = Markup('Somebody has answered this. <a href="/runs/{}">Watch the run</a>')
@@ -73,7 +75,7 @@ class UnknownEnd:
         name, words = _ANSWERS.get(answer, (answer, ""))
 
         async def say_so() -> None:
-            if await sure(f"{name}?", words, name, kind="primary"):
+            if await sure(f"{name}?", words, name, kind="primary", among=self._sheets):
                 await self._visit.api.post(
                     f"/api/v1/agent/{segment(self._asked['sessionId'])}/resolve-step",
                     {"answer": answer},
