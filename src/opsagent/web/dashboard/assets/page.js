@@ -129,6 +129,17 @@
     }
   });
 
+  // Here and not on the server: on a slow line the first letters of a note would arrive as answers.
+  addEventListener("keydown", (event) => {
+    const { target, key } = event;
+    if (key === "Escape" && target.matches?.(".note")) target.blur();
+    if (key !== "n" || event.ctrlKey || event.altKey || event.metaKey) return;
+    const note = document.querySelector(".chosen:not(.over) .note");
+    if (!note || target.closest?.("input, select, textarea") || document.querySelector(".q-dialog")) return;
+    event.preventDefault();
+    note.focus();
+  }, true);
+
   // Whoever reads the end of a talk follows it; whoever has gone up to read stays where they are.
   addEventListener("scroll", () => {
     root.dataset.reads = innerHeight + scrollY > document.body.scrollHeight - 200 ? "the end" : "above";

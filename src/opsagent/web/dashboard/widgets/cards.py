@@ -33,7 +33,7 @@ class Cards:
         self._list = ui.element("div").classes("cardlist").props('role="list" aria-label="Questions"')
         self._list.set_visibility(False)
         if keys:
-            ui.keyboard(on_key=self._key, repeating=False)
+            ui.keyboard(on_key=self._key, repeating=False, ignore=["input", "select", "textarea"])
 
     def __len__(self) -> int:
         return len(self._cards)

@@ -63,7 +63,7 @@ class Question:
         ui.run_javascript(f'getHtmlElement({self._card.id}).scrollIntoView({{block: "start"}})')
 
     async def key(self, pressed: str) -> None:
-        """`a` and `r` answer. Refused."""
+        """`a` and `r` answer; `n` is the browser's own (`assets/page.js`). Refused."""
         if "approve" not in self._visit.may:
             return
         if self._over:
@@ -72,8 +72,6 @@ class Question:
             await self._approve()
         elif pressed == "r":
             await self._reject()
-        elif pressed == "n":
-            ui.run_javascript(f"getHtmlElement({self._note.id}).focus()")
 
     async def ended(self) -> None:
         """It waits no more: say what became of it."""
