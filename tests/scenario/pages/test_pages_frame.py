@@ -250,3 +250,38 @@ def test_where_the_browser_refuses_the_menu_says_what_to_do(visit: Visit) -> Non
     page.get_by_role("button", name="Tell me here").click()
     expect(page.get_by_text("Allow notifications for it in the browser")).to_be_visible()
     expect(page.get_by_role("button", name="Tell me here")).to_have_attribute("aria-pressed", "false")
+
+
+def test_where_the_browser_gives_no_clipboard_the_text_is_selected_and_nothing_is_called_copied(visit: Visit) -> None:
+    someone = visit()
+    someone.by_plain_name()
+    page = someone.open("/settings/keys")
+    page.get_by_role("button", name="Make a key").click()
+    page.get_by_label("Name").fill("by hand")
+    page.get_by_role("button", name="Make it").click()
+    sheet = page.get_by_role("dialog", name="The new key")
+    sheet.get_by_role("button", name="Copy").click()
+    expect(sheet.get_by_role("button", name="Select and copy it by hand")).to_be_visible()
+    assert page.evaluate("getSelection().toString()") == sheet.locator("pre").inner_text()
+
+
+def test_what_is_copied_is_in_the_clipboard(visit: Visit) -> None:
+    someone = visit()
+    someone.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = someone.open("/settings/keys")
+    page.get_by_role("button", name="Make a key").click()
+    page.get_by_label("Name").fill("by the button")
+    page.get_by_role("button", name="Make it").click()
+    sheet = page.get_by_role("dialog", name="The new key")
+    sheet.get_by_role("button", name="Copy").click()
+    expect(sheet.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == sheet.locator("pre").inner_text()
+
+
+def test_over_http_the_menu_says_that_notifications_need_https(visit: Visit) -> None:
+    someone = visit("viewer")
+    someone.by_plain_name()
+    page = someone.open("/")
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("button", name="Tell me here").click()
+    expect(page.get_by_text("only over https")).to_be_visible()

@@ -60,10 +60,11 @@
 
   // Told by the browser, for whoever asked for it: one message when more wait than before, from one of the open pages.
   let waited = null;
-  const wished = () => localStorage.getItem("notify") === "on" && Notification.permission === "granted";
+  const able = "Notification" in window;
+  const wished = () => able && localStorage.getItem("notify") === "on" && Notification.permission === "granted";
   function bell() {
     for (const button of document.querySelectorAll("[data-notify]")) {
-      button.hidden = !("Notification" in window);
+      button.hidden = !able && isSecureContext;
       if (!button.hidden) button.setAttribute("aria-pressed", wished());
     }
   }
@@ -89,6 +90,8 @@
     if (wished()) {
       localStorage.removeItem("notify");
       explain("");
+    } else if (!isSecureContext) {
+      explain("A browser tells you only over https. Set OpsAgent up behind a proxy with a certificate, or use a channel.");
     } else if ((await Notification.requestPermission()) !== "granted") {
       explain("Your browser does not let this page tell you. Allow notifications for it in the browser's settings.");
     } else if (tell("You are told here when something waits for you, while a page of OpsAgent is open.")) {
@@ -101,7 +104,7 @@
   }
   function count() {
     const waiting = Number(/^\((\d+)\)/.exec(document.title)?.[1] ?? 0);
-    if (waited !== null && waiting > waited && "Notification" in window && wished())
+    if (waited !== null && waiting > waited && wished())
       tell(waiting === 1 ? "One question waits for you." : `${waiting} questions wait for you.`);
     waited = waiting;
   }
@@ -110,6 +113,18 @@
     new MutationObserver(count).observe(document.head, { childList: true, subtree: true, characterData: true });
   });
 
+  // Over http by a name a browser gives no clipboard, and anywhere it may refuse.
+  async function copy(button) {
+    const shown = button.closest("details, .copied").querySelector("pre");
+    try {
+      await navigator.clipboard.writeText(shown.textContent);
+      button.textContent = "Copied";
+      setTimeout(() => (button.textContent = "Copy"), 2000);
+    } catch {
+      getSelection().selectAllChildren(shown);
+      button.textContent = "Select and copy it by hand";
+    }
+  }
   addEventListener("click", async (event) => {
     const pressed = event.target.closest?.("[data-theme-switch], [data-copy], [data-sign-out], [data-notify]");
     if (!pressed) return;
@@ -119,15 +134,23 @@
     } else if (pressed.matches("[data-notify]")) {
       await turn();
     } else if (pressed.matches("[data-copy]")) {
-      const text = pressed.closest("details, .copied").querySelector("pre").textContent;
-      await navigator.clipboard?.writeText(text);
-      pressed.textContent = "Copied";
-      setTimeout(() => (pressed.textContent = "Copy"), 2000);
+      await copy(pressed);
     } else {
       await fetch("/api/v1/session", { method: "DELETE", headers: { "X-CSRF-Token": pressed.dataset.csrf } });
       location.assign("/login");
     }
   });
+
+  // Here and not on the server: on a slow line the first letters of a note would arrive as answers.
+  addEventListener("keydown", (event) => {
+    const { target, key } = event;
+    if (key === "Escape" && target.matches?.(".note")) target.blur();
+    if (key !== "n" || event.ctrlKey || event.altKey || event.metaKey) return;
+    const note = document.querySelector(".chosen:not(.over) .note");
+    if (!note || target.closest?.("input, select, textarea") || document.querySelector(".q-dialog")) return;
+    event.preventDefault();
+    note.focus();
+  }, true);
 
   // Whoever reads the end of a talk follows it; whoever has gone up to read stays where they are.
   addEventListener("scroll", () => {

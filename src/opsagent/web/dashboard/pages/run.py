@@ -38,9 +38,9 @@ async def run(request: Request, client: Client, run_id: str) -> Response | None:
     async def build(visit: Visit) -> None:
         page = _RunPage(visit, path, run_id)
         await page.refresh()
+        page.asks.choose_first()
         await page.timeline.begin()
         visit.fresh.append(page.refresh)
-        ui.keyboard(on_key=page.asks.key, repeating=False)
         visit.fresh.append(page.timeline.refresh)
 
     return await shown(request, client, "Run", build, place="/runs", stream=f"{path}/events?after={_NOTHING_EARLIER}")
@@ -56,7 +56,7 @@ class _RunPage:
         self._targets: dict[str, str] = {}
         self._head = html("")
         self._result = html("", tag="section", classes="card result").props('aria-label="Result"')
-        self.asks = Asks(visit, run_id)
+        self.asks = Asks(visit, run_id, keys=True)
         with ui.element("div").classes("row"):
             self._cancel = button("Cancel", self._do_cancel, kind="danger")
             self._retry = button("Run it again", self._do_retry)

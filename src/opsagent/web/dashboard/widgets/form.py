@@ -12,7 +12,7 @@ from markupsafe import Markup
 from nicegui import events, ui
 
 from opsagent.web.dashboard.api import Refused
-from opsagent.web.dashboard.widgets.press import html
+from opsagent.web.dashboard.widgets.press import answered, html
 
 Given = Mapping[str, str]
 Send = Callable[[Given], Awaitable[Any]]
@@ -87,10 +87,7 @@ async def fill_in(title: str, entries: Sequence[Entry], yes: str, send: Send, *,
                 go.props(remove="disabled")
 
     form.on("submit", sent, js_handler=_SENT)
-    answer = await dialog
-    if not dialog.is_deleted:  # whoever was asked may have left the page
-        dialog.delete()
-    return bool(answer == "sent")
+    return bool(await answered(dialog) == "sent")
 
 
 def lines(text: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 from nicegui import ui
 
-from opsagent.web.dashboard.widgets.press import html
+from opsagent.web.dashboard.widgets.press import answered, html
 
 
 async def show_once(title: str, words: str, value: str) -> None:
@@ -27,6 +27,4 @@ async def show_once(title: str, words: str, value: str) -> None:
             html("I have it", tag="button", classes="button primary").props("type=button").on(
                 "click", lambda: dialog.submit("seen")
             )
-    await dialog
-    if not dialog.is_deleted:  # whoever was asked may have left the page
-        dialog.delete()
+    await answered(dialog)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from markupsafe import Markup
-from nicegui import ui
+from nicegui import Client, ui
 
 from opsagent.web.dashboard.api import Refused
 
@@ -53,8 +53,10 @@ def say(refused: Refused) -> None:
     )
 
 
-async def sure(title: str, words: Markup | str, yes: str, *, kind: str = "danger") -> bool:
-    """Ask once more; False for everything but the yes."""
+async def sure(
+    title: str, words: Markup | str, yes: str, *, kind: str = "danger", among: list[ui.dialog] | None = None
+) -> bool:
+    """Ask once more; False for everything but the yes. While it is asked the sheet is `among` those of who asks."""
     with (
         ui.dialog() as dialog,
         ui.element("div").classes("sheet").props('role="alertdialog" aria-modal="true"') as sheet,
@@ -69,7 +71,33 @@ async def sure(title: str, words: Markup | str, yes: str, *, kind: str = "danger
             html(yes, tag="button", classes=f"button {kind}").props("type=button").on(
                 "click", lambda: dialog.submit("yes")
             )
-    answer = await dialog
-    if not dialog.is_deleted:  # whoever was asked may have left the page
-        dialog.delete()
+    among = [] if among is None else among
+    among.append(dialog)
+    answer = await answered(dialog)
+    among.remove(dialog)
     return bool(answer == "yes")
+
+
+async def answered(sheet: ui.dialog) -> Any:
+    """What was submitted in a sheet, which is then gone."""
+    answer = await sheet
+    if not sheet.is_deleted:  # whoever was asked may have left the page
+        sheet.delete()
+    return answer
+
+
+def sheet_is_open(client: Client) -> bool:
+    """Whether something is asked over the page: then its keys belong to the sheet."""
+    return any(isinstance(one, ui.dialog) and one.value for one in client.elements.values())
+
+
+def too_late(sheets: Iterable[ui.dialog]) -> None:
+    """Somebody else was quicker: close what is still asked about it, and say so to whoever is in the middle of it."""
+    for sheet in sheets:
+        sheet.submit("no")
+        say_answered()
+
+
+def say_answered() -> None:
+    """That a press came too late."""
+    ui.notify("Somebody has answered this.", type="warning", timeout=12_000, close_button="Close")

@@ -12,7 +12,7 @@ from opsagent.web.dashboard.api import Refused, segment
 from opsagent.web.dashboard.visit import Visit
 from opsagent.web.dashboard.widgets.command import command
 from opsagent.web.dashboard.widgets.manifest import irreversible, manifest
-from opsagent.web.dashboard.widgets.press import button, html, sure
+from opsagent.web.dashboard.widgets.press import button, html, say_answered, sure, too_late
 from opsagent.web.dashboard.widgets.words import badge, pairs, text, when
 
 
@@ -23,6 +23,7 @@ class Question:
         self._visit = visit
         self._asked = asked
         self._over = self._deciding = False
+        self._sheets: list[ui.dialog] = []
         with ui.element("article").classes("card").props('role="listitem" tabindex="-1"') as self._card:
             self._card.props["aria-label"] = f"Question: {asked['command'][:100]}"
             self._card.on("pointerdown", chosen, args=[]).on("focusin", chosen, args=[])
@@ -62,21 +63,22 @@ class Question:
         ui.run_javascript(f'getHtmlElement({self._card.id}).scrollIntoView({{block: "start"}})')
 
     async def key(self, pressed: str) -> None:
-        """`a` and `r` answer. Refused."""
-        if self._over or "approve" not in self._visit.may:
+        """`a` and `r` answer; `n` is the browser's own (`assets/page.js`). Refused."""
+        if "approve" not in self._visit.may:
             return
-        if pressed == "a":
+        if self._over:
+            ui.notify("This one is answered. Choose another with j or k.", type="warning")
+        elif pressed == "a":
             await self._approve()
         elif pressed == "r":
             await self._reject()
-        elif pressed == "n":
-            ui.run_javascript(f"getHtmlElement({self._note.id}).focus()")
 
     async def ended(self) -> None:
         """It waits no more: say what became of it."""
         if self._over:
             return
         self._over = True
+        too_late(self._sheets)
         self._answers.set_visibility(False)
         self._card.classes("over")
         try:
@@ -105,7 +107,7 @@ class Question:
             words = Markup("{}{}").format(
                 manifest(self._asked["manifest"]), command(self._asked["command"], self._asked["outside"])
             )
-            if not await sure("This may not be taken back. Approve it?", words, "Approve", kind="danger"):
+            if not await sure("This may not be taken back. Approve it?", words, "Approve", among=self._sheets):
                 return
         await self._answer(approve=True)
 
@@ -113,7 +115,11 @@ class Question:
         await self._answer(approve=False)
 
     async def _answer(self, *, approve: bool) -> None:
-        if self._over or self._deciding:
+        if self._over:
+            say_answered()
+            return
+        if self._deciding:
+            ui.notify("Your answer is on its way.")
             return
         self._deciding = True
         try:

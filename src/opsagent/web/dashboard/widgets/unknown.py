@@ -12,7 +12,7 @@ from opsagent.web.dashboard.api import segment
 from opsagent.web.dashboard.visit import Visit
 from opsagent.web.dashboard.widgets.command import command
 from opsagent.web.dashboard.widgets.manifest import manifest
-from opsagent.web.dashboard.widgets.press import button, html, sure
+from opsagent.web.dashboard.widgets.press import button, html, sure, too_late
 from opsagent.web.dashboard.widgets.words import badge, text
 
 _ANSWERS = {
@@ -28,10 +28,11 @@ class UnknownEnd:
     def __init__(self, visit: Visit, asked: dict[str, Any], *, chosen: Callable[[], None]) -> None:
         self._visit = visit
         self._asked = asked
+        self._sheets: list[ui.dialog] = []
         step = asked["step"]
         with ui.element("article").classes("card").props('role="listitem" tabindex="-1"') as self._card:
             self._card.props["aria-label"] = f"Unknown end: {step['command'][:100]}"
-            self._card.on("pointerdown", chosen, args=[])
+            self._card.on("pointerdown", chosen, args=[]).on("focusin", chosen, args=[])
             html(
                 Markup(
                     "<h2>Did this happen?</h2><p>{} It was started, and its end was not seen. It is never run again by "
@@ -58,8 +59,13 @@ class UnknownEnd:
         """Scroll to it."""
         ui.run_javascript(f'getHtmlElement({self._card.id}).scrollIntoView({{block: "start"}})')
 
+    async def key(self, _: str) -> None:
+        """No key answers this: somebody has to have looked."""
+        ui.notify("This is answered by its own buttons, after a look at the target.", type="warning")
+
     async def ended(self) -> None:
         """Somebody has said what became of it."""
+        too_late(self._sheets)
         self._answers.set_visibility(False)
         self._card.classes("over")
         link = Markup('Somebody has answered this. <a href="/runs/{}">Watch the run</a>')
@@ -69,7 +75,7 @@ class UnknownEnd:
         name, words = _ANSWERS.get(answer, (answer, ""))
 
         async def say_so() -> None:
-            if await sure(f"{name}?", words, name, kind="primary"):
+            if await sure(f"{name}?", words, name, kind="primary", among=self._sheets):
                 await self._visit.api.post(
                     f"/api/v1/agent/{segment(self._asked['sessionId'])}/resolve-step",
                     {"answer": answer},
