@@ -9,6 +9,7 @@ from typing import Protocol
 from opsagent.domain.correlation import Damping, Grouping, Storm
 from opsagent.domain.event import AuditEntry
 from opsagent.domain.page import Page
+from opsagent.domain.priority import Priority
 from opsagent.domain.run import Run
 from opsagent.domain.ticket import Signal, Ticket, TicketStatus
 
@@ -94,7 +95,13 @@ class TicketStore(Protocol):
         ...
 
     async def list(
-        self, tenant: str, *, status: TicketStatus | None = None, limit: int = 50, cursor: str = ""
+        self,
+        tenant: str,
+        *,
+        status: TicketStatus | None = None,
+        priority: Priority | None = None,
+        limit: int = 50,
+        cursor: str = "",
     ) -> Page[Ticket]:
         """Newest first."""
         ...

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from opsagent.domain.identity import Permission, Principal
 from opsagent.domain.priority import Priority
 from opsagent.domain.run import Source
+from opsagent.domain.spending import MICROS
 from opsagent.domain.trigger import Trigger
 from opsagent.errors import NotFound
 from opsagent.loop.agent import Agent
@@ -156,4 +157,5 @@ async def session(agent: Agent, principal: Principal, run_id: str) -> wire.Sessi
             title = (await agent.stores.runbooks.get(principal.tenant, view.run.runbook_id)).title
         except NotFound:
             title = view.run.runbook_id
-    return session_json(view, title, look=principal.may(Permission.LOOK))
+    spent = await agent.stores.spending.spent(principal.tenant, run_id=run_id)
+    return session_json(view, title, look=principal.may(Permission.LOOK), cost=spent.micros / MICROS)

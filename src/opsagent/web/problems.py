@@ -134,7 +134,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
         raise error
     shaped: OpsAgentError
     if error.status_code == HTTPStatus.NOT_FOUND:
-        shaped = _NoRoute("Nothing lives at this address.", fix="The addresses are listed in docs/api.md.")
+        shaped = NoRoute("Nothing lives at this address.", fix="The addresses are listed in docs/api.md.")
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = dict(error.headers or {}).get("Allow", "another method")
         shaped = _WrongMethod(f"{request.method} is not taken here.", fix=f"Use {allowed}.")
@@ -146,7 +146,9 @@ async def _on_http(request: Request, error: Exception) -> Response:
     return response
 
 
-class _NoRoute(InputError):
+class NoRoute(InputError):
+    """Nothing lives at this address."""
+
     status = 404
     code = "no-route"
 

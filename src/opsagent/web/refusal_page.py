@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from markupsafe import Markup
@@ -30,12 +31,13 @@ _PAGE = Markup("""<!doctype html>
   <h1><span aria-hidden="true">◉</span> {title}</h1>
   <div class="trouble" role="alert"><p>{message}</p></div>
   <p><strong>What to do:</strong> {fix}</p>
-  <p><a class="button primary wide" href="{again}">Sign in again</a></p>
-  <p><a class="button wide" href="/login">Sign in another way</a></p>
+  {ways}
 </main>
 </body>
 </html>
 """)
+_WAY = Markup('<p><a class="button {}wide" href="{}">{}</a></p>')
+_KINDS = ("primary ", "", "")
 
 
 def wants_page(request: Request) -> bool:
@@ -43,10 +45,11 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
-def refusal(request: Request, error: OpsAgentError, *, title: str, again: str) -> Response:
-    """The page, or for a program the problem document. `again` is where it is begun anew."""
+def refusal(request: Request, error: OpsAgentError, *, title: str, ways: Mapping[str, str]) -> Response:
+    """The page, or for a program the problem document. `ways` are addresses to go on at, with their words."""
     if not wants_page(request):
         return problem(error)
-    page = _PAGE.format(title=title, message=visible(error.message), fix=visible(error.fix), again=again)
+    links = Markup("").join(_WAY.format(kind, *way) for kind, way in zip(_KINDS, ways.items(), strict=False))
+    page = _PAGE.format(title=title, message=visible(error.message), fix=visible(error.fix), ways=links)
     headers = {"Content-Security-Policy": _POLICY, "Vary": "Accept"}
     return Response(str(page), HTTPStatus(error.status), headers, "text/html; charset=utf-8")

@@ -53,6 +53,7 @@ def report(run: wire.RunJson, steps: wire.SessionJson, events: list[wire.EventJs
         "Target": run["connection"],
         "Ticket": run["ticketId"],
         "Tokens": str(run["inputTokens"] + run["outputTokens"]) if run["model"] else "",
+        "Cost by the prices that were set": f"{steps['cost']:.4f}" if steps["cost"] else "",
         "Run": run["runId"],
     }
     parts = [

@@ -59,7 +59,9 @@ async def callback(request: Request, state: Short = "", code: Short = "", error:
 
 
 def _refused(request: Request, error: OpsAgentError) -> Response:
-    return refusal(request, error, title="Nobody was signed in", again=START)
+    return refusal(
+        request, error, title="Nobody was signed in", ways={START: "Sign in again", "/login": "Sign in another way"}
+    )
 
 
 def own_page(to: str) -> str:

@@ -86,6 +86,7 @@ class TicketFilter(Listing):
     """A list of tickets."""
 
     status: TicketStatus | None = None
+    priority: Priority | None = None
 
 
 @router.post(
@@ -133,9 +134,9 @@ async def demo_tickets(request: Request, principal: Reader, query: Annotated[Tic
 
 @router.get("", summary="List tickets, newest first", responses={200: {"model": wire.TicketList}})
 async def list_tickets(request: Request, principal: Reader, query: Annotated[TicketFilter, Query()]) -> Response:
-    """The tenant's tickets, filtered by status."""
+    """The tenant's tickets, filtered by status and priority."""
     page = await deps_of(request).agent.stores.tickets.list(
-        principal.tenant, status=query.status, limit=query.limit, cursor=query.start
+        principal.tenant, status=query.status, priority=query.priority, limit=query.limit, cursor=query.start
     )
     return as_json(ticket_list(page))
 

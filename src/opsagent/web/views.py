@@ -317,8 +317,8 @@ def step_json(step: Step, approvals: Sequence[Approval], *, look: bool) -> wire.
     }
 
 
-def session_json(view: RunView, title: str, *, look: bool) -> wire.SessionJson:
-    """A run as the execution of a runbook, whose title is given."""
+def session_json(view: RunView, title: str, *, look: bool, cost: float = 0.0) -> wire.SessionJson:
+    """A run as the execution of a runbook, whose title is given, with what its questions to models cost."""
     run = view.run
     steps = [step_json(step, view.approvals, look=look) for step in view.steps]
     current = steps[-1]["stepNumber"] if steps else None
@@ -341,6 +341,7 @@ def session_json(view: RunView, title: str, *, look: bool) -> wire.SessionJson:
         "result": result_json(run.result) if run.result else None,
         "verified": run.verified.value if run.verified else None,
         "error": run.error,
+        "cost": cost,
         "createdAt": created,
         "created_at": created,
         "updatedAt": iso(run.updated_at),

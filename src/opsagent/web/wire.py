@@ -326,7 +326,10 @@ class StepJson(TypedDict):
 
 
 class SessionJson(TypedDict):
-    """A run seen as the execution of a runbook; some names are there in snake_case too."""
+    """A run seen as the execution of a runbook; some names are there in snake_case too.
+
+    `cost` is what its questions to models cost, in the currency of the prices that were set, 0 without any.
+    """
 
     sessionId: str
     session_id: str
@@ -345,6 +348,7 @@ class SessionJson(TypedDict):
     result: ResultJson | None
     verified: str | None
     error: str
+    cost: float
     createdAt: str
     created_at: str
     updatedAt: str

@@ -11,6 +11,7 @@ from manual_clock import ManualClock
 from opsagent.adapters.stores.chain import Chain, first_broken
 from opsagent.domain.event import CONTENT_CAP_BYTES
 from opsagent.domain.notice import Lane, Notice, NoticeStatus, Slots
+from opsagent.domain.priority import Priority
 from opsagent.domain.ticket import SignalStatus, TicketStatus
 from opsagent.errors import IllegalMove, InputError, NotFound
 from opsagent.ports.stores import Stores
@@ -108,6 +109,16 @@ async def test_tickets_page_by_status(stores: Stores, nouns: Nouns, clock: Manua
     rest = await stores.tickets.list("acme", status=TicketStatus.OPEN, limit=3, cursor=first.cursor)
     assert [ticket.fingerprint for ticket in (*first.items, *rest.items)] == ["f6", "f4", "f2", "f0"]
     assert rest.cursor == ""
+
+
+async def test_the_urgent_ones_of_a_status_are_found_by_priority(stores: Stores, nouns: Nouns) -> None:
+    low, high = nouns.arrival("low"), nouns.arrival("high")
+    high = replace(high, ticket=replace(high.ticket, priority=Priority.CRITICAL))
+    await stores.tickets.receive([high, low])
+    urgent = await stores.tickets.list("acme", status=TicketStatus.OPEN, priority=Priority.CRITICAL)
+    assert [ticket.fingerprint for ticket in urgent.items] == ["high"]
+    none = await stores.tickets.list("acme", status=TicketStatus.ESCALATED, priority=Priority.CRITICAL)
+    assert none.items == ()
 
 
 async def test_a_signal_its_ticket_and_its_run_are_of_one_tenant(stores: Stores, nouns: Nouns) -> None:

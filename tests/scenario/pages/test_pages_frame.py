@@ -100,11 +100,17 @@ def test_every_page_stands_for_a_viewer_at_both_sizes(visit: Visit, shop: Shop) 
 
 
 def test_a_page_that_is_not_there_says_so_and_the_api_still_speaks_problems(visit: Visit, admin: Caller) -> None:
-    page = visit("viewer").open("/runs/no-such-run")
+    page = visit("operator").open("/runs/no-such-run")
     expect(page.get_by_role("alert")).to_contain_text("no-such-run")
+    expect(page.locator("#main").get_by_role("button")).to_have_count(0)
     assert admin.get("/api/v1/nothing").json()["code"] == "no-route"
     assert admin.post("/api/v1/tickets", json={}).status_code == 405
     assert admin.get("/nothing").json()["code"] == "no-route"
+    lost = visit("")
+    assert lost.page.goto(f"{lost.served.url}/nothing").status == 404
+    expect(lost.page.get_by_role("heading", name="No such page")).to_be_visible()
+    expect(lost.page.get_by_role("link", name="Home")).to_have_attribute("href", "/")
+    lost.complaints.clear()
 
 
 def test_stop_is_one_press_seen_by_everybody_and_going_on_is_asked_again(visit: Visit, admin: Caller) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -35,3 +36,20 @@ def test_a_repair_is_drawn_and_told_to_whoever_sees_no_bars(visit: Visit, admin:
     expect(card.locator(".figure")).to_contain_text("2 min")
     card.get_by_text("As a table").tap()
     expect(card.get_by_role("cell", name="2 min")).to_be_visible()
+
+
+def test_the_most_urgent_stands_first_and_what_finds_no_room_is_a_link(visit: Visit, admin: Caller) -> None:
+    runs = []
+    for number in range(10):
+        severity = "critical" if number == 0 else "low"
+        body = {"title": f"{severity} {number}", "severity": severity, "name": f"Nobody{number}"}
+        runs.append(admin.json_of("POST", "/api/v1/tickets/demo/ticket", body, status=201)["runId"])
+    for run_id in runs:
+        admin.run_once(run_id)
+    page = visit("viewer").open("/")
+    needs = page.get_by_role("list", name="What needs you now").get_by_role("listitem")
+    expect(needs).to_have_count(8)
+    expect(needs.first).to_contain_text("critical 0")
+    page.get_by_role("link", name="All tickets that need a person").click()
+    expect(page).to_have_url(re.compile("status=escalated"))
+    expect(page.get_by_text("low 9")).to_be_visible()

@@ -15,7 +15,7 @@ from opsagent.adapters.stores import schema as newest
 from opsagent.adapters.stores.folder import settle
 from opsagent.errors import StoreUnavailable
 
-SCHEMA = "0017"  # the newest revision in migrations/versions; a test compares them
+SCHEMA = "0018"  # the newest revision in migrations/versions; a test compares them
 _ALEMBIC = threading.Lock()  # guards Alembic's own global: `alembic.context` is of one migration in a process at a time
 SCRIPTS = Path(__file__).parent / "migrations"
 

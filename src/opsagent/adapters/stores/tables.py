@@ -192,6 +192,7 @@ tickets = Table(
     Column("storm_key", Text, nullable=False, server_default=""),
     Index("tickets_newest", "tenant", "created_at", "id"),
     Index("tickets_newest_by_status", "tenant", "status", "created_at", "id"),
+    Index("tickets_newest_by_priority", "tenant", "status", "priority", "created_at", "id"),
     Index("tickets_of_fingerprint", "tenant", "fingerprint", "created_at", "id"),
 )
 _open = tickets.c.status.in_(["open", "escalated"])

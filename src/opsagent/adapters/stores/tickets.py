@@ -21,6 +21,7 @@ from opsagent.adapters.stores.tables import measurements, signals, tickets
 from opsagent.adapters.stores.ticket_rows import LOADED, came_back, fetch, load, save_ticket
 from opsagent.domain.event import AuditEntry
 from opsagent.domain.page import Page
+from opsagent.domain.priority import Priority
 from opsagent.domain.ticket import OPEN_STATUSES, Signal, Ticket, TicketStatus
 from opsagent.errors import InputError
 from opsagent.ports.clock import Clock
@@ -56,12 +57,20 @@ class SqlTickets:
         return await self._engine.read(lambda connection: fetch(connection, tenant, ticket_id))
 
     async def list(
-        self, tenant: str, *, status: TicketStatus | None = None, limit: int = 50, cursor: str = ""
+        self,
+        tenant: str,
+        *,
+        status: TicketStatus | None = None,
+        priority: Priority | None = None,
+        limit: int = 50,
+        cursor: str = "",
     ) -> Page[Ticket]:
         """Newest first. InputError for a bad cursor."""
         query = select(*LOADED).where(tickets.c.tenant == tenant)
         if status is not None:
             query = query.where(tickets.c.status == status.value)
+        if priority is not None:
+            query = query.where(tickets.c.priority == priority.value)
         query = newest_first(query, tickets.c.created_at, tickets.c.id, limit=limit, cursor=cursor)
         return await self._engine.read(lambda connection: page_of(connection.execute(query).all(), limit, load))
 

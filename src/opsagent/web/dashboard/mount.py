@@ -16,6 +16,8 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from opsagent.web.dashboard.api import APP_IN_SCOPE
+from opsagent.web.problems import NoRoute
+from opsagent.web.refusal_page import refusal, wants_page
 
 _ASSETS = Path(__file__).with_name("assets")
 _SERVED = frozenset(one.name for one in _ASSETS.iterdir())
@@ -35,7 +37,8 @@ class Pages:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve what is a page's."""
         if not self._is_ours(scope):
-            await self._otherwise(scope, receive, send)
+            lost = scope["type"] == "http" and not scope["path"].startswith("/api/") and wants_page(Request(scope))
+            await (_no_such_page(Request(scope)) if lost else self._otherwise)(scope, receive, send)
             return
         try:
             await self._front({**scope, APP_IN_SCOPE: self._app}, receive, send)
@@ -87,6 +90,11 @@ def with_pages(app: FastAPI) -> FastAPI:
 
     app.router.lifespan_context = both
     return app
+
+
+def _no_such_page(request: Request) -> Response:
+    error = NoRoute("No page lives at this address.", fix="Look at the address again, or begin at Home.")
+    return refusal(request, error, title="No such page", ways={"/": "Home"})
 
 
 async def _has_left(receive: Receive) -> bool:

@@ -32,7 +32,12 @@ async def shown(
     request: Request, client: Client, title: str, build: Build, *, place: str, stream: str = "/api/v1/live"
 ) -> Response | None:
     """A page with everything around it, for whoever is signed in; others are sent to sign in first."""
-    visit = await Visit.begin(request, client)
+    try:
+        visit = await Visit.begin(request, client)
+    except Refused as refused:
+        _head()
+        html(_trouble(refused))
+        return None
     if visit is None:
         return RedirectResponse(sign_in(wanted(request)), status_code=303)
     visit.follow(stream)
@@ -42,16 +47,20 @@ async def shown(
     with ui.element("main").classes("page").props("id=main tabindex=-1"):
         html(title, tag="h1")
         visit.fresh.append(shell.refresh)
-        try:
-            await shell.refresh()
-            await build(visit)
-        except Refused as refused:
-            html(
-                Markup('<div class="trouble" role="alert"><p>{}</p><p>{}</p></div>').format(
-                    refused.message, refused.fix
-                )
-            )
+        with ui.element("div").classes("content") as content:
+            try:
+                await shell.refresh()
+                await build(visit)
+            except Refused as refused:
+                content.clear()  # half a page has buttons for what is not there
+                del visit.fresh[1:]
+                html(_trouble(refused))
     return None
+
+
+def _trouble(refused: Refused) -> Markup:
+    words = Markup('<div class="trouble" role="alert"><p>{}</p><p>{}</p></div>')
+    return words.format(refused.message, refused.fix)
 
 
 def _head() -> None:

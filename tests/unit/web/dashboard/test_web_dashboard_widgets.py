@@ -23,6 +23,7 @@ from opsagent.web.dashboard.widgets.manifest import irreversible, manifest
 from opsagent.web.dashboard.widgets.prose import prose
 from opsagent.web.dashboard.widgets.rehearsal import rehearsal
 from opsagent.web.dashboard.widgets.secret_form import secret_of
+from opsagent.web.dashboard.widgets.step import step
 from opsagent.web.dashboard.widgets.words import badge, pairs, text, took, when
 
 MANIFEST = {
@@ -204,3 +205,23 @@ def test_bars_are_as_tall_as_what_they_say_and_say_it_in_words() -> None:
 def test_before_anything_has_ended_it_says_what_will_be_drawn() -> None:
     nothing = {"repaired": 0, "byItself": 0, "remained": 0, "unmeasured": 0}
     assert "No ticket was looked at" in str(how_it_went({"days": [nothing], "together": nothing}))
+
+
+@pytest.mark.parametrize(
+    ("name", "exit_code", "words", "opened"),
+    [("measure", 1, "Not healthy", False), ("measure", None, "Failed", True), ("restart", 1, "Failed", True)],
+)
+def test_a_measurement_that_finds_it_broken_has_not_failed(
+    name: str, exit_code: int | None, words: str, opened: bool
+) -> None:
+    outcome = {
+        "exitCode": exit_code, "signal": None, "timedOut": False, "cancelled": False, "known": True, "durationMs": 5,
+        "backend": "bwrap", "note": "", "stdout": "", "stderr": "", "truncated": False, "artifact": "",
+    }  # fmt: skip
+    told = {
+        "status": "failed", "name": name, "phase": "verify", "attempt": 1, "stepNumber": 1, "command": "curl x",
+        "outside": [], "decision": "", "approval": None, "outcome": outcome, "undo": "",
+    }  # fmt: skip
+    shown = step(told, "r1", target="shop")
+    assert words in shown
+    assert ('<details class="step" open>' in shown) is opened

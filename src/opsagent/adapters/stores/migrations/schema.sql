@@ -4,7 +4,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0017');
+INSERT INTO "alembic_version" VALUES('0018');
 CREATE TABLE api_keys (
 	tenant TEXT NOT NULL, 
 	id TEXT NOT NULL, 
@@ -531,3 +531,4 @@ CREATE INDEX browser_sessions_oldest ON browser_sessions (ends_at);
 CREATE INDEX steps_unknown ON steps (tenant, created_at, id) WHERE status = 'unknown';
 CREATE INDEX endings_newest ON endings (tenant, at, how, opened_at, began_at);
 CREATE INDEX endings_closed ON endings (tenant, at, closing, ticket_id, recurred_at) WHERE closing != 'none';
+CREATE INDEX tickets_newest_by_priority ON tickets (tenant, status, priority, created_at, id);

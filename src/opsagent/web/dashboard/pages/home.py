@@ -19,7 +19,10 @@ from opsagent.web.dashboard.widgets.rows import Row, Rows, line
 from opsagent.web.dashboard.widgets.words import badge, text, when
 
 _FEW = 8
-_CALM = Markup("<strong>Nothing needs you now.</strong>Questions and open tickets appear here by themselves.")
+_URGENT_FIRST = ("critical", "high", "medium", "low")
+_CALM = Markup(
+    "<strong>Nothing needs you now.</strong>Questions, and tickets that need a person, appear here by themselves."
+)
 _NO_RUNS = Markup(
     "<strong>It has not worked yet.</strong>Try <code>opsagent run “disk is filling up”</code>, or point "
     "Alertmanager at <code>/api/v1/tickets/webhook/alertmanager</code>."
@@ -45,6 +48,7 @@ class _Home:
         self._visit = visit
         html("What needs you now", tag="h2")
         self._needs = Rows("What needs you now", _CALM)
+        self._more = html("").props('role="status"')
         self._figures = html("")
         html("Lately", tag="h2")
         self._lately = Rows("Latest runs", _NO_RUNS)
@@ -56,16 +60,40 @@ class _Home:
         """Read it again."""
         api = self._visit.api
         pending = await api.get("/api/v1/agent/pending-approvals", limit=_FEW)
-        stuck = await api.get("/api/v1/tickets", status="escalated", limit=_FEW)
+        stuck = await self._stuck()
         latest = await api.get("/api/agent-ops", limit=_FEW)
         needs = [_unknown(one) for one in pending["unknownSteps"]]
         needs += [_question(one) for one in pending["approvals"]]
-        needs += [ticket_row(one) for one in stuck["tickets"]]
+        needs += [ticket_row(one) for one in stuck[:_FEW]]
         self._needs.show(needs)
+        self._more.set_content(str(_more(pending, tickets=len(stuck) > _FEW)))
         self._lately.show([run_row(one) for one in latest["runs"]])
         self._figures.set_content(str(_figures(await api.get("/api/v1/triage/quality"))))
         ready = await api.get_any("/readyz")
         self._degraded.set_content(str(_degraded(ready["degraded"])))
+
+    async def _stuck(self) -> list[dict[str, Any]]:
+        """The tickets that need a person, the most urgent first; one more than are shown, if there is one."""
+        found: list[dict[str, Any]] = []
+        for priority in _URGENT_FIRST:
+            if len(found) <= _FEW:
+                page = await self._visit.api.get(
+                    "/api/v1/tickets", status="escalated", priority=priority, limit=_FEW + 1 - len(found)
+                )
+                found += page["tickets"]
+        return found
+
+
+def _more(pending: dict[str, Any], *, tickets: bool) -> Markup:
+    """What did not find room."""
+    asked = pending["waiting"] - len(pending["approvals"]) - len(pending["unknownSteps"])
+    links = []
+    if asked > 0:
+        words = "1 more question waits" if asked == 1 else f"{asked} more questions wait"
+        links.append(Markup('<a href="/approvals">{}</a>').format(words))
+    if tickets:
+        links.append(Markup('<a href="/tickets?status=escalated">All tickets that need a person</a>'))
+    return Markup("<p>{}</p>").format(Markup(" · ").join(links)) if links else Markup("")
 
 
 def _question(one: dict[str, Any]) -> Row:

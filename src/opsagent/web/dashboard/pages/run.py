@@ -150,6 +150,7 @@ def _about(found: dict[str, Any], session: dict[str, Any]) -> Markup:
             "Part of": link("/runs", found["parent"], found["parent"][:8]),
             "Subtasks": subtasks,
             "Model": f"{found['model']} · {tokens} tokens" if found["model"] or tokens else "",
+            "Cost": f"{session['cost']:.4f} by the prices that were set" if session["cost"] else "",
             "Risk, as the model sees it": _opinion(found["modelRisk"]),
             "Run id": found["runId"],
         }

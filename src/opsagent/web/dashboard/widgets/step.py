@@ -11,18 +11,25 @@ from opsagent.web.dashboard.widgets.folded import folded
 from opsagent.web.dashboard.widgets.manifest import manifest
 from opsagent.web.dashboard.widgets.words import badge, text, took, when
 
+_MEASURE = "measure"  # the name the API gives each sample of a condition
+
 
 def step(shown: dict[str, Any], run_id: str, *, target: str) -> Markup:
-    """The step, folded once it has ended well: what went wrong, or waits, is open."""
+    """The step, folded once it has ended well: what went wrong, or waits, is open.
+
+    A measurement that found it not healthy has gone well.
+    """
     outcome, approval = shown["outcome"], shown["approval"]
-    settled = shown["status"] in {"succeeded", "skipped", "undone", "not_happened"}
+    measured = shown["name"] == _MEASURE and shown["status"] == "failed" and outcome and outcome["exitCode"] is not None
+    status = "not_healthy" if measured else shown["status"]
+    settled = status in {"succeeded", "skipped", "undone", "not_happened", "not_healthy"}
     again = f", attempt {shown['attempt']}" if shown["attempt"] > 1 else ""
     return Markup(
         '<details class="step"{}><summary>{} <strong>{}. {}</strong> <span class="quiet">{}{}</span></summary>'
         "{}{}{}{}{}</details>"
     ).format(
         "" if settled else Markup(" open"),
-        badge(shown["status"]),
+        badge(status),
         shown["stepNumber"],
         text(shown["name"] or shown["phase"]),
         text(target or "sandbox"),

@@ -24,6 +24,7 @@ _STATUS = {
     "proposed": ("○", "quiet", "Proposed"),
     "claimed": ("◐", "busy", "Running"),
     "succeeded": ("✓", "good", "Succeeded"),
+    "not_healthy": ("◇", "ask", "Not healthy"),
     "refused": ("✕", "quiet", "Refused"),
     "skipped": ("—", "quiet", "Skipped"),
     "happened": ("✓", "quiet", "Happened"),
