@@ -21,6 +21,7 @@ from opsagent.web.dashboard.widgets.folded import folded
 from opsagent.web.dashboard.widgets.form import lines, named, written
 from opsagent.web.dashboard.widgets.manifest import irreversible, manifest
 from opsagent.web.dashboard.widgets.prose import prose
+from opsagent.web.dashboard.widgets.question import way_back
 from opsagent.web.dashboard.widgets.rehearsal import rehearsal
 from opsagent.web.dashboard.widgets.secret_form import secret_of
 from opsagent.web.dashboard.widgets.step import step
@@ -112,6 +113,15 @@ def test_a_second_look_is_asked_for_what_cannot_be_taken_back_or_proven() -> Non
     assert irreversible({**MANIFEST, "reversible": False})
     assert irreversible({**MANIFEST, "deletes": ["/var/x"]})
     assert irreversible({**MANIFEST, "proof": "unknown"})
+
+
+def test_a_card_says_whether_it_is_asked_again_and_why_not_where_it_names_no_way_back() -> None:
+    assert "you are asked once more" in way_back({"undo": "", "manifest": {**MANIFEST, "reversible": False}})
+    assert "one yes is enough" in way_back({"undo": "", "manifest": MANIFEST})
+    assert "by hand" in way_back({"undo": "", "manifest": {**MANIFEST, "reversible": True}})
+    told = way_back({"undo": "mkdir /var/x", "undoManifest": None, "manifest": {**MANIFEST, "deletes": ["/var/x"]}})
+    assert "mkdir /var/x" in told
+    assert "you are asked once more" in told
 
 
 def test_durations_are_in_the_units_that_matter() -> None:

@@ -45,7 +45,11 @@ def manifest(found: Mapping[str, Any] | None) -> Markup:
 
 
 def irreversible(found: Mapping[str, Any]) -> bool:
-    """Whether a yes deserves a second look: it cannot be taken back, deletes, or may do what nobody could prove."""
+    """Whether a yes deserves a second look: it cannot be taken back, deletes, or may do what nobody could prove.
+
+    Not what merely names no way back, such as a restart: nearly every step of everyday would be asked twice, and what
+    is always asked twice is read not even once.
+    """
     return found["reversible"] is False or bool(found["deletes"]) or found["proof"] == "unknown"
 
 

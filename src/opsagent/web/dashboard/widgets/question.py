@@ -135,21 +135,37 @@ class Question:
 
 def question(asked: dict[str, Any]) -> Markup:
     """Everything a person needs before they answer, in the order they need it."""
-    undo = (
-        Markup("<h3>To take it back</h3>{}{}").format(
-            command(asked["undo"], label="The command that takes it back"), manifest(asked["undoManifest"])
-        )
-        if asked["undo"]
-        else Markup('<p class="quiet">There is no command to take it back.</p>')
-    )
     return Markup("<h3>What it would do</h3>{}<h3>The exact command</h3>{}{}{}{}{}").format(
         manifest(asked["manifest"]),
         command(asked["command"], asked["outside"]),
-        undo,
+        way_back(asked),
         _about(asked),
         _alike(asked["alike"]),
         _why(asked),
     )
+
+
+def way_back(asked: dict[str, Any]) -> Markup:
+    """What would take it back, and whether a yes to it is asked once more."""
+    found = asked["manifest"]
+    again = irreversible(found)
+    if asked["undo"]:
+        return Markup("<h3>To take it back</h3>{}{}{}").format(
+            command(asked["undo"], label="The command that takes it back"),
+            manifest(asked["undoManifest"]),
+            Markup('<p class="quiet">What it does itself may be for good: you are asked once more.</p>')
+            if again
+            else "",
+        )
+    if again:
+        words = "Nothing is known to take it back: you are asked once more."
+    elif found["proof"] == "read":
+        words = "It only reads: there is nothing to take back."
+    elif found["reversible"]:
+        words = "No command is given to take it back; it can be, by hand. One yes is enough."
+    else:
+        words = "No command is given to take it back. It deletes nothing, and all it does is known: one yes is enough."
+    return Markup('<p class="quiet">{}</p>').format(words)
 
 
 def _head(asked: dict[str, Any]) -> Markup:
