@@ -221,7 +221,8 @@ class LocalDoor(LocalCatalogue):
         alerts = await stores.triage.members(tenant, ticket_id)
         signals = await stores.tickets.signals(tenant, ticket_id)
         said = await stores.triage.said(tenant, ticket_id)
-        return dict(catalogue_views.ticket_detail(ticket, alerts, signals, said))
+        acts = await stores.audit.of_ticket(tenant, ticket_id, since=ticket.created_at)
+        return dict(catalogue_views.ticket_detail(ticket, alerts, signals, said, acts))
 
     async def reopen(self, ticket_id: str, reason: str) -> Json:
         """Say that it is not over."""

@@ -308,6 +308,10 @@ class AuditStore(Protocol):
         """In order."""
         ...
 
+    async def of_ticket(self, tenant: str, ticket_id: str, *, since: float, limit: int = 100) -> Sequence[AuditEntry]:
+        """What was done to a ticket, and what was merged into it, from `since` on (epoch seconds); the newest first."""
+        ...
+
     async def verify(self, tenant: str, *, heads: Sequence[str] = ()) -> AuditCheck:
         """Read the whole record and check every seal, and that all `heads` are in it. InputError: one is no head."""
         ...

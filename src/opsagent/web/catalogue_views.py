@@ -8,6 +8,7 @@ from opsagent.domain.chat_user import ChatUser
 from opsagent.domain.connection import Connection
 from opsagent.domain.credential import Credential
 from opsagent.domain.ending import Feedback
+from opsagent.domain.event import AuditEntry
 from opsagent.domain.freeze import Freeze
 from opsagent.domain.identity import ApiKey
 from opsagent.domain.page import Page
@@ -55,14 +56,29 @@ def ticket_json(ticket: Ticket) -> wire.TicketJson:
 
 
 def ticket_detail(
-    ticket: Ticket, alerts: Sequence[Member], signals: Sequence[Signal], said: Feedback | None
+    ticket: Ticket,
+    alerts: Sequence[Member],
+    signals: Sequence[Signal],
+    said: Feedback | None,
+    acts: Sequence[AuditEntry],
 ) -> wire.TicketDetail:
     """One problem with everything known about it."""
     return {
         **ticket_json(ticket),
+        "acts": [act_json(one) for one in acts],
         "alerts": [member_json(one) for one in alerts],
         "feedback": feedback_json(said) if said else None,
         "latestSignals": [signal_json(signal) for signal in signals],
+    }
+
+
+def act_json(entry: AuditEntry) -> wire.ActJson:
+    """Something that was done to a ticket."""
+    return {
+        "at": iso(entry.at),
+        "by": entry.actor,
+        "what": entry.action.removeprefix("ticket."),
+        "about": dict(entry.detail),
     }
 
 

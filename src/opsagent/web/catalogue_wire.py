@@ -111,9 +111,19 @@ class FeedbackJson(TypedDict):
     at: str
 
 
-class TicketDetail(TicketJson):
-    """A ticket with its alerts, its latest signals (oldest first), and what a person said of it."""
+class ActJson(TypedDict):
+    """Something that was done to a ticket, from the audit record; `about` has what was said with it."""
 
+    at: str
+    by: str
+    what: str
+    about: dict[str, str]
+
+
+class TicketDetail(TicketJson):
+    """A ticket with its alerts, its latest signals (oldest first), what a person said, and its acts (newest first)."""
+
+    acts: list[ActJson]
     alerts: list[MemberJson]
     feedback: FeedbackJson | None
     latestSignals: list[SignalJson]

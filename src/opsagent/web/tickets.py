@@ -143,12 +143,13 @@ async def list_tickets(request: Request, principal: Reader, query: Annotated[Tic
 
 @router.get("/{ticket_id}", summary="One ticket", responses={200: {"model": wire.TicketDetail}})
 async def get_ticket(request: Request, principal: Reader, ticket_id: TicketId) -> Response:
-    """With what triage concluded, its alerts, the latest signals, and what a person said of it."""
+    """With what triage concluded, its alerts, the latest signals, what a person said, and what was done to it."""
     stores, tenant = deps_of(request).agent.stores, principal.tenant
     ticket = await stores.tickets.get(tenant, ticket_id)
     alerts = await stores.triage.members(tenant, ticket_id)
     signals = await stores.tickets.signals(tenant, ticket_id)
-    return as_json(ticket_detail(ticket, alerts, signals, await stores.triage.said(tenant, ticket_id)))
+    acts = await stores.audit.of_ticket(tenant, ticket_id, since=ticket.created_at)
+    return as_json(ticket_detail(ticket, alerts, signals, await stores.triage.said(tenant, ticket_id), acts))
 
 
 @router.post(

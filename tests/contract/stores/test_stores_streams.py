@@ -9,7 +9,7 @@ import pytest
 
 from manual_clock import ManualClock
 from opsagent.adapters.stores.chain import Chain, first_broken
-from opsagent.domain.event import CONTENT_CAP_BYTES
+from opsagent.domain.event import CONTENT_CAP_BYTES, AuditEntry
 from opsagent.domain.notice import Lane, Notice, NoticeStatus, Slots
 from opsagent.domain.priority import Priority
 from opsagent.domain.ticket import SignalStatus, TicketStatus
@@ -119,6 +119,24 @@ async def test_the_urgent_ones_of_a_status_are_found_by_priority(stores: Stores,
     assert [ticket.fingerprint for ticket in urgent.items] == ["high"]
     none = await stores.tickets.list("acme", status=TicketStatus.ESCALATED, priority=Priority.CRITICAL)
     assert none.items == ()
+
+
+async def test_what_was_done_to_a_ticket_is_told_the_newest_first(stores: Stores, nouns: Nouns) -> None:
+    def entry(action: str, at: float, **detail: str) -> AuditEntry:
+        return replace(nouns.entry(), action=action, at=at, detail=detail)
+
+    await stores.audit.append(
+        [
+            entry("ticket.taken", 5.0, ticket="t1", takenBy="ada"),
+            entry("ticket.closed", 20.0, ticket="t1", reason="it is over"),
+            entry("ticket.closed", 21.0, ticket="t10", reason="t1"),
+            entry("run.completed", 22.0, ticket="t1"),
+            entry("ticket.merged", 23.0, ticket="t2", into="t1"),
+        ]
+    )
+    found = await stores.audit.of_ticket("acme", "t1", since=10.0)
+    assert [(one.action, one.at) for one in found] == [("ticket.merged", 23.0), ("ticket.closed", 20.0)]
+    assert [one.at for one in await stores.audit.of_ticket("acme", "t1", since=0.0, limit=1)] == [23.0]
 
 
 async def test_a_signal_its_ticket_and_its_run_are_of_one_tenant(stores: Stores, nouns: Nouns) -> None:

@@ -266,6 +266,7 @@ FINDS_NOTHING: dict[str, Call] = {
     "silences.list": lambda s, a: s.silences.list("other"),
     "silences.windows": lambda s, a: s.silences.windows("other"),
     "audit.list": lambda s, a: s.audit.list("other"),
+    "audit.of_ticket": lambda s, a: s.audit.of_ticket("other", a.ticket.id, since=0.0),
     "quarantine.list": lambda s, a: s.quarantine.list("other"),
     "heartbeats.told": lambda s, a: s.heartbeats.told("other", "grafana", 5.0),
 }

@@ -50,6 +50,9 @@ def test_a_ticket_is_closed_and_opened_again_and_a_viewer_can_neither(visit: Vis
     page.get_by_role("alertdialog").get_by_role("button", name="Reopen").click()
     expect(page.get_by_role("button", name="Close", exact=True)).to_be_visible()
     assert admin.get_json(f"/api/v1/tickets/{one}")["status"] == "open"
+    history = page.get_by_role("list", name="History").get_by_role("listitem")
+    expect(history).to_contain_text(["Reopened", "Closed"])
+    expect(history.first).to_contain_text("person:operator")
     viewer = visit("viewer").open(f"/tickets/{one}")
     expect(viewer.get_by_role("heading", name="press is loud")).to_be_visible()
     expect(viewer.locator("#main").get_by_role("button").filter(visible=True)).to_have_count(0)

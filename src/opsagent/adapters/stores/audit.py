@@ -7,13 +7,14 @@ import hmac
 import json
 import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
 
 from opsagent.adapters.stores.chain import Chain
 from opsagent.adapters.stores.engine import Engine
-from opsagent.adapters.stores.tables import audit
+from opsagent.adapters.stores.tables import ABOUT_TICKETS, audit
 from opsagent.domain.event import AuditCheck, AuditEntry
 from opsagent.errors import InputError
 
@@ -40,6 +41,22 @@ class SqlAudit:
 
         def work(connection: Connection) -> builtins.list[AuditEntry]:
             return [_load(row) for row in connection.execute(query)]
+
+        return await self._engine.read(work)
+
+    async def of_ticket(self, tenant: str, ticket_id: str, *, since: float, limit: int = 100) -> Sequence[AuditEntry]:
+        """What was done to it, and what was merged into it, the newest first."""
+        query = (
+            select(audit)
+            .where(audit.c.tenant == tenant, audit.c.at >= since, ABOUT_TICKETS)
+            .where(audit.c.detail.contains(json.dumps(ticket_id), autoescape=True))
+            .order_by(audit.c.at.desc(), audit.c.sequence.desc())
+        )
+
+        def work(connection: Connection) -> builtins.list[AuditEntry]:
+            found = (_load(row) for row in connection.execute(query))
+            about = (one for one in found if ticket_id in {one.detail.get("ticket"), one.detail.get("into")})
+            return builtins.list(islice(about, limit))
 
         return await self._engine.read(work)
 

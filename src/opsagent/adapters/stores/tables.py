@@ -7,7 +7,7 @@ compares the two.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, Table, Text, false
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, Table, Text, false, text
 
 from opsagent.adapters.stores.columns import count_column as _count
 from opsagent.adapters.stores.columns import key_column as _key
@@ -350,6 +350,16 @@ audit = Table(
     _text("detail"),
     _text("previous"),
     _text("hash"),
+)
+# Literal, so that a question with the same words finds the index.
+ABOUT_TICKETS = text("audit.action >= 'ticket.' AND audit.action < 'ticket/'")
+_about_tickets = text("action >= 'ticket.' AND action < 'ticket/'")
+Index(
+    "audit_of_tickets",
+    audit.c.tenant,
+    audit.c.at,
+    sqlite_where=_about_tickets,
+    postgresql_where=_about_tickets,
 )
 
 counters = Table("counters", metadata, _key("tenant"), _key("name"), _count("value"))

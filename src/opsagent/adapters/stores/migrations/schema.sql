@@ -532,3 +532,4 @@ CREATE INDEX steps_unknown ON steps (tenant, created_at, id) WHERE status = 'unk
 CREATE INDEX endings_newest ON endings (tenant, at, how, opened_at, began_at);
 CREATE INDEX endings_closed ON endings (tenant, at, closing, ticket_id, recurred_at) WHERE closing != 'none';
 CREATE INDEX tickets_newest_by_priority ON tickets (tenant, status, priority, created_at, id);
+CREATE INDEX audit_of_tickets ON audit (tenant, at) WHERE action >= 'ticket.' AND action < 'ticket/';

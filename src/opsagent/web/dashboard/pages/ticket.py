@@ -22,6 +22,16 @@ from opsagent.web.dashboard.widgets.words import badge, pairs, text, when
 _OPEN = frozenset({"open", "escalated"})
 _CHOICES = 100  # open tickets to merge into; with more at once a storm rule is what is needed
 _NONE = Markup("None.")
+_NO_ACTS = Markup("Nobody has done anything to this ticket yet.")
+_ACTS = {
+    "closed": "Closed",
+    "auto_closed": "Closed by itself",
+    "open": "Reopened",
+    "taken": "Taken over",
+    "handed_back": "Handed back",
+    "merged": "Merged into another",
+    "feedback": "Said what it was",
+}
 
 
 async def ticket(request: Request, client: Client, ticket_id: str) -> Response | None:
@@ -65,6 +75,8 @@ class _TicketPage:
         self._alerts = Rows("Alerts", _NONE)
         html("Signals", tag="h2")
         self._signals = Rows("Signals", _NONE)
+        html("History", tag="h2")
+        self._acts = Rows("History", _NO_ACTS)
 
     async def refresh(self) -> None:
         """Read it again."""
@@ -85,6 +97,7 @@ class _TicketPage:
                 made.props["aria-pressed"] = "true" if said == verdict else "false"
         self._alerts.show([_alert(one) for one in found["alerts"]])
         self._signals.show([_signal(one) for one in reversed(found["latestSignals"])])
+        self._acts.show([_act(one, self._id) for one in found["acts"]])
 
     def _say(self, words: str, verdict: str) -> ui.html:
         async def act() -> None:
@@ -181,3 +194,15 @@ def _signal(one: dict[str, Any]) -> Row:
     title, words = text(one["title"] or one["name"]), text(one["description"][:300])
     markup = line(title, words, text(one["status"]), at=when(one["receivedAt"]))
     return Row(key=one["signalId"], markup=markup)
+
+
+def _act(one: dict[str, Any], ticket_id: str) -> Row:
+    about = one["about"]
+    title = _ACTS.get(one["what"], one["what"].replace("_", " ").capitalize())
+    if about.get("into") == ticket_id:
+        title = "Another was merged into this"
+    if one["what"] == "feedback":
+        title = f"Said that it was {'real' if about['real'] == 'true' else 'noise'}"
+    words = about.get("reason") or about.get("note") or ""
+    under = text(" · ".join(part for part in (one["by"], words) if part))
+    return Row(key=f"{one['at']} {one['what']} {one['by']}", markup=line(text(title), under, at=when(one["at"])))
