@@ -25,6 +25,7 @@ PLACES = (
     ("/settings", "Settings"),
 )
 ASSETS = "/assets"
+_SCRIPTS = ("away", "page")  # what swallows a key comes before what hears it
 Build = Callable[[Visit], Awaitable[None]]
 
 
@@ -64,8 +65,9 @@ def _trouble(refused: Refused) -> Markup:
 
 
 def _head() -> None:
+    scripts = "".join(f'<script src="{ASSETS}/{name}.js"></script>' for name in _SCRIPTS)
     ui.add_head_html(
-        f'<link rel="stylesheet" href="{ASSETS}/theme.css"><script src="{ASSETS}/page.js"></script>'
+        f'<link rel="stylesheet" href="{ASSETS}/theme.css">{scripts}'
         '<meta name="theme-color" content="#101418">'
     )
 
