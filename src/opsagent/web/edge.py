@@ -7,6 +7,7 @@ import logging
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.utils import ClientDisconnected
 
 from opsagent.errors import InputError, OpsAgentError
 from opsagent.ports.clock import Clock, Ids
@@ -84,6 +85,8 @@ class Edge:
 
         try:
             await self._app(scope, receive, noted)
+        except ClientDisconnected:
+            return  # it left while it was let in
         except Exception:  # noqa: BLE001  # the same edge for sockets
             incident = self._record(scope)
             if not closed:

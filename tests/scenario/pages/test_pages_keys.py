@@ -51,6 +51,7 @@ def test_a_question_that_comes_to_an_open_page_is_answered_by_no_key_before_it_i
     try:
         run_id = shop.execute(admin)
         page = visit("approver").open(f"/runs/{run_id}")
+        expect(page.locator(".events li").first).to_be_visible()  # it was drawn, and what it shows has been chosen from
     finally:
         admin.json_of("POST", "/api/v1/control/resume")
     card = asking(page, f"touch {shop.healthy}")

@@ -9,14 +9,17 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+from uvicorn.protocols.utils import ClientDisconnected
 
 from manual_clock import ManualClock
-from opsagent.adapters.clock import SystemClock
+from opsagent.adapters.clock import SystemClock, SystemIds
 from opsagent.adapters.slack.signature import sign
 from opsagent.errors import StoreUnavailable, UnavailableError
 from opsagent.web.app import bare_app
 from opsagent.web.body_limit import BodyLimit, Missed
 from opsagent.web.deps import Readiness
+from opsagent.web.edge import Edge
 from opsagent.web.origin import same_host
 from opsagent.web.turns import MAX_BUCKETS, Buckets
 
@@ -422,3 +425,12 @@ async def test_a_client_that_leaves_in_mid_body_is_no_incident(web):
 
     await web.app(scope_of(), receive, send)
     assert sent == []
+
+
+async def test_a_browser_that_leaves_while_its_socket_is_let_in_is_no_incident(caplog):
+    async def leaves(scope, receive, send):
+        raise ClientDisconnected
+
+    edge = Edge(leaves, clock=SystemClock(), ids=SystemIds(), registry=CollectorRegistry())
+    await edge({"type": "websocket", "path": "/x"}, None, None)
+    assert "incident" not in caplog.text

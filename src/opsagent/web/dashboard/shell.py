@@ -67,8 +67,7 @@ def _trouble(refused: Refused) -> Markup:
 def _head() -> None:
     scripts = "".join(f'<script src="{ASSETS}/{name}.js"></script>' for name in _SCRIPTS)
     ui.add_head_html(
-        f'<link rel="stylesheet" href="{ASSETS}/theme.css">{scripts}'
-        '<meta name="theme-color" content="#101418">'
+        f'<link rel="stylesheet" href="{ASSETS}/theme.css">{scripts}<meta name="theme-color" content="#101418">'
     )
 
 
