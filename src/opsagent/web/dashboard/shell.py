@@ -25,7 +25,7 @@ PLACES = (
     ("/settings", "Settings"),
 )
 ASSETS = "/assets"
-_SCRIPTS = ("away", "page")  # what swallows a key comes before what hears it
+_SCRIPTS = ("away", "kept", "page")  # what swallows a key comes before what hears it
 Build = Callable[[Visit], Awaitable[None]]
 
 
@@ -58,8 +58,7 @@ async def shown(
 def _head() -> None:
     scripts = "".join(f'<script src="{ASSETS}/{name}.js"></script>' for name in _SCRIPTS)
     ui.add_head_html(
-        f'<link rel="stylesheet" href="{ASSETS}/theme.css">{scripts}'
-        '<meta name="theme-color" content="#101418">'
+        f'<link rel="stylesheet" href="{ASSETS}/theme.css">{scripts}<meta name="theme-color" content="#101418">'
     )
 
 
