@@ -137,7 +137,7 @@
       await copy(pressed);
     } else {
       await fetch("/api/v1/session", { method: "DELETE", headers: { "X-CSRF-Token": pressed.dataset.csrf } });
-      window.written.clear(); // the next one at this tab is somebody else
+      window.written?.clear(); // the next one at this tab is somebody else
       location.assign("/login");
     }
   });
