@@ -25,7 +25,7 @@ PLACES = (
     ("/settings", "Settings"),
 )
 ASSETS = "/assets"
-_SCRIPTS = ("away", "page")  # what swallows a key comes before what hears it
+_SCRIPTS = ("away", "kept", "page")  # what swallows a key comes before what hears it
 Build = Callable[[Visit], Awaitable[None]]
 
 

@@ -137,6 +137,7 @@
       await copy(pressed);
     } else {
       await fetch("/api/v1/session", { method: "DELETE", headers: { "X-CSRF-Token": pressed.dataset.csrf } });
+      window.written?.clear(); // the next one at this tab is somebody else
       location.assign("/login");
     }
   });
@@ -155,14 +156,6 @@
   // Whoever reads the end of a talk follows it; whoever has gone up to read stays where they are.
   addEventListener("scroll", () => {
     root.dataset.reads = innerHeight + scrollY > document.body.scrollHeight - 200 ? "the end" : "above";
-  });
-
-  // What somebody writes for long is not lost by a slip of the thumb.
-  addEventListener("input", (event) => {
-    if (event.target.matches?.("[data-keep]")) event.target.dataset.unsaved = "";
-  });
-  addEventListener("beforeunload", (event) => {
-    if (document.querySelector("[data-unsaved]")) event.preventDefault();
   });
 
   const whole = new WeakMap();

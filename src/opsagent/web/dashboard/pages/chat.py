@@ -107,7 +107,9 @@ class _Composer:
         ).props('role="status"')
         self._thinking.set_visibility(False)
         with ui.element("div").classes("composer"):
-            self._words = Field("Message", rows=2, most=MOST_CHARS, hint="Ask, or say what should be done")
+            self._words = Field(
+                "Message", rows=2, most=MOST_CHARS, hint="Ask, or say what should be done", keep="message"
+            )
             self._words.on_enter(self._sent)
             button("Send", self._sent, kind="primary")
 

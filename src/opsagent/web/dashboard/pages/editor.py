@@ -67,20 +67,23 @@ class _Editing:
         if found:
             html(Markup("<p>{} · version {}</p>").format(text(found["title"]), found["revision"]), classes="quiet")
         plain = "".join(one for one in alert[:100] if one.isalnum() or one in "_-:.")
-        self.editor = Editor(visit, found["source"] if found else _BEGINNING.format(alert=plain or "AlertName"), name)
+        source = found["source"] if found else _BEGINNING.format(alert=plain or "AlertName")
+        self.editor = Editor(visit, source, name, over=found["version"] if found else "")
         self._trouble = html("", classes="trouble").props('role="alert"')
         self._trouble.set_visibility(False)
         with ui.element("div").classes("row save"):
-            self._note = Field("Why it changes", most=200, hint="Why (kept with the version)", classes="grow")
+            self._note = Field(
+                "Why it changes", most=200, hint="Why (kept with the version)", classes="grow", keep="why"
+            )
             button("Save", self._save, kind="primary")
             back = f"/runbooks/{segment(found['runbookId'])}" if found else "/runbooks"
-            html("Cancel", tag="a", classes="button").props["href"] = back
+            html("Cancel", tag="a", classes="button").props("data-discard").props["href"] = back
 
     async def _save(self) -> None:
         body = {
             "text": await self.editor.text.read(),
             "note": await self._note.read(),
-            "expectedVersion": self._found["version"] if self._found else "",
+            "expectedVersion": await self.editor.text.begun_over(),
         }
         self._trouble.set_visibility(False)
         try:
@@ -95,4 +98,5 @@ class _Editing:
             self._trouble.set_visibility(True)
             return
         self.editor.text.is_kept()
+        self._note.is_kept()
         ui.navigate.to(f"/runbooks/{segment(stored['runbookId'])}")

@@ -20,10 +20,20 @@ _MOST_CHARS = 262_144  # of a runbook; docs/runbooks.md
 
 
 class Editor:
-    """A text, what is found in it, and its dry run. `name` is what findings call it; `given` the values to try with."""
+    """A text, what is found in it, and its dry run. `name` is what findings call it; `given` the values to try with.
+
+    `over` is the version it is begun from.
+    """
 
     def __init__(
-        self, visit: Visit, source: str, name: str, *, target: str = "", given: Mapping[str, str] | None = None
+        self,
+        visit: Visit,
+        source: str,
+        name: str,
+        *,
+        over: str = "",
+        target: str = "",
+        given: Mapping[str, str] | None = None,
     ) -> None:
         self._visit = visit
         self._name = name
@@ -31,7 +41,16 @@ class Editor:
         self._turn = 0
         self._understood = ""
         with ui.element("div").classes("editing"):
-            self.text = labelled("Text", text=source, rows=26, classes="editor", most=_MOST_CHARS, pause_s=_PAUSE_S)
+            self.text = labelled(
+                "Text",
+                text=source,
+                rows=26,
+                classes="editor",
+                most=_MOST_CHARS,
+                pause_s=_PAUSE_S,
+                keep="text",
+                over=over,
+            )
             self.text.on_change(self.check)
             with ui.element("section").classes("card findings").props('aria-label="Findings"'):
                 html("Findings", tag="h2")

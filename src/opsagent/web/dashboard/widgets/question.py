@@ -36,6 +36,7 @@ class Question:
                         'rows=1 maxlength=2000 placeholder="Note (kept with your answer)"'
                     )
                     self._note.props["aria-label"] = "Note"
+                    self._note.props["data-keep"] = f"note {asked['approvalId']}"
                     self._note.on("input", self._noted, args=["target.value"], js_handler="(e) => emit(e.target.value)")
                     self._words = ""
                     with ui.element("div").classes("row decide"):
@@ -79,6 +80,8 @@ class Question:
             return
         self._over = True
         too_late(self._sheets)
+        if "approve" in self._visit.may:
+            ui.run_javascript(f"written.forget(getHtmlElement({self._note.id}))")
         self._answers.set_visibility(False)
         self._card.classes("over")
         try:

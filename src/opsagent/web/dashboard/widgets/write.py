@@ -19,7 +19,11 @@ _SENT_BY_ENTER = """(e) => {
 
 
 class Field:
-    """A text field or area; `text` is what stands in it. `pause_s`: tell only so often while somebody types."""
+    """A text field or area; `text` is what stands in it. `pause_s`: tell only so often while somebody types.
+
+    `keep` is a name of it on its page: until it is sent it is kept in the tab (`assets/kept.js`), with the version
+    it was begun `over`. Never for a secret.
+    """
 
     def __init__(
         self,
@@ -31,8 +35,11 @@ class Field:
         hint: str = "",
         most: int = 0,
         pause_s: float = 0.0,
+        keep: str = "",
+        over: str = "",
     ) -> None:
         self.text = text
+        self._over = over
         self._changed: Callable[[], Awaitable[None]] | None = None
         tag = "textarea" if rows else "input"
         self.element = html(Markup.escape(text) if rows else "", tag=tag, classes=classes).props(
@@ -41,8 +48,11 @@ class Field:
         self.element.props["aria-label"] = label
         if hint:
             self.element.props["placeholder"] = hint
-        if pause_s:
-            self.element.props["data-keep"] = "true"  # the page's script asks before what was typed is lost
+        if keep:
+            self.element.props["data-keep"] = keep
+            self.element.props["data-over"] = over
+        if keep and pause_s:
+            self.element.props["data-long"] = "true"  # the page's script asks before it is left
         if most:
             self.element.props["maxlength"] = str(most)
         if text and not rows:
@@ -72,21 +82,36 @@ class Field:
             self.text = str(await ui.run_javascript(f"return getHtmlElement({self.element.id}).value", timeout=5.0))
         return self.text
 
+    async def begun_over(self) -> str:
+        """The version it was begun over: what the tab has kept may be older than the page."""
+        with suppress(TimeoutError):
+            return str(await ui.run_javascript(f"return getHtmlElement({self.element.id}).dataset.over", timeout=5.0))
+        return self._over
+
     def is_kept(self) -> None:
-        """What was typed is stored: the page may be left without a question."""
-        ui.run_javascript(f"delete getHtmlElement({self.element.id}).dataset.unsaved")
+        """What was typed is stored: the page may be left without a question, and the tab forgets it."""
+        ui.run_javascript(f"written.forget(getHtmlElement({self.element.id}))")
 
     def put(self, text: str) -> None:
         """Let this stand in it."""
         self.text = text
-        ui.run_javascript(f"getHtmlElement({self.element.id}).value = {json.dumps(text)}")
+        ui.run_javascript(
+            f"""{{
+              const field = getHtmlElement({self.element.id});
+              field.value = {json.dumps(text)};
+              if (field.dataset.keep) written.keep(field);
+            }}"""
+        )
 
     def take(self) -> str:
         """What stands in it, which is then empty; what was typed meanwhile stays."""
         taken, self.text = self.text, ""
         ui.run_javascript(
-            f"{{ const field = getHtmlElement({self.element.id}); "
-            f'if (field.value === {json.dumps(taken)}) field.value = ""; }}'
+            f"""{{
+              const field = getHtmlElement({self.element.id});
+              if (field.value === {json.dumps(taken)}) field.value = "";
+              if (field.dataset.keep) written.keep(field);
+            }}"""
         )
         return taken
 
