@@ -68,6 +68,7 @@ def test_no_key_acts_under_an_open_sheet(visit: Visit, admin: Caller, shop: Shop
     run_id = of(shop, admin, f"rm {shop.folder}/state")
     page = visit("approver").open(f"/runs/{run_id}")
     again = page.get_by_role("alertdialog")
+    expect(page.locator("article.chosen")).to_be_visible()
     page.keyboard.press("a")
     again.get_by_role("heading").first.click()
     page.keyboard.press("a")

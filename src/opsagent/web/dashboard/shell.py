@@ -36,13 +36,13 @@ async def shown(
     try:
         visit = await Visit.begin(request, client)
     except Refused as refused:
-        _head()
+        _head("")
         html(_trouble(refused))
         return None
     if visit is None:
         return RedirectResponse(sign_in(wanted(request)), status_code=303)
     visit.follow(stream)
-    _head()
+    _head(visit.who)
     shell = _Shell(visit, title)
     shell.build(place)
     with ui.element("main").classes("page").props("id=main tabindex=-1"):
@@ -64,10 +64,11 @@ def _trouble(refused: Refused) -> Markup:
     return words.format(refused.message, refused.fix)
 
 
-def _head() -> None:
+def _head(who: str) -> None:
+    whose = Markup('<meta name="opsagent-who" content="{}">').format(who)
     scripts = "".join(f'<script src="{ASSETS}/{name}.js"></script>' for name in _SCRIPTS)
     ui.add_head_html(
-        f'<link rel="stylesheet" href="{ASSETS}/theme.css">{scripts}<meta name="theme-color" content="#101418">'
+        f'<link rel="stylesheet" href="{ASSETS}/theme.css">{whose}{scripts}<meta name="theme-color" content="#101418">'
     )
 
 

@@ -2,7 +2,8 @@
 (() => {
   const FIELDS = "[data-keep]:not([type=password])";
   const START = "written ";
-  const place = (field) => `${START}${location.pathname}${location.search} ${field.dataset.keep}`;
+  const who = document.querySelector("meta[name=opsagent-who]")?.content; // another one at this tab sees none of it
+  const place = (field) => `${START}${who} ${location.pathname}${location.search} ${field.dataset.keep}`;
   let discards = false;
 
   function keep(field) {
