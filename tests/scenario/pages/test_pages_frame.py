@@ -291,3 +291,19 @@ def test_over_http_the_menu_says_that_notifications_need_https(visit: Visit) -> 
     page.get_by_role("button", name="Menu").click()
     page.get_by_role("button", name="Tell me here").click()
     expect(page.get_by_text("only over https")).to_be_visible()
+
+
+def test_places_that_are_drawn_anew_before_they_are_shown_break_nothing(visit: Visit, served: Served) -> None:
+    page = visit("").page
+    page.goto(f"{served.url}/login")
+    page.evaluate("""async () => {
+      const places = document.createElement("nav");
+      places.className = "places";
+      places.style.cssText = "display: block; width: 5rem; overflow-x: auto; white-space: nowrap";
+      places.innerHTML = "<a aria-current=page>here</a>";
+      document.body.append(places);
+      await new Promise((done) => queueMicrotask(() => queueMicrotask(done)));
+      places.innerHTML = "<a>a place of a long name</a> <a aria-current=page>here</a>";
+      await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    }""")
+    page.wait_for_function("() => document.querySelector('.places').scrollLeft > 0")

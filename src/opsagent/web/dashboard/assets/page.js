@@ -30,7 +30,8 @@
       if (!here) continue;
       revealed.add(where);
       requestAnimationFrame(() => {
-        here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 40;
+        const now = here.isConnected ? here : document.querySelector(one); // the places may have been drawn anew
+        if (now) now.parentElement.scrollLeft = now.offsetLeft - now.parentElement.offsetLeft - 40;
       });
     }
   }
