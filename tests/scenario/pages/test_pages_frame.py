@@ -100,9 +100,10 @@ def test_every_page_stands_for_a_viewer_at_both_sizes(visit: Visit, shop: Shop) 
 
 
 def test_a_page_that_is_not_there_says_so_and_the_api_still_speaks_problems(visit: Visit, admin: Caller) -> None:
-    page = visit("operator").open("/runs/no-such-run")
-    expect(page.get_by_role("alert")).to_contain_text("no-such-run")
-    expect(page.locator("#main").get_by_role("button")).to_have_count(0)
+    for path in ("/runs/no-such-run", "/tickets/no-such-run"):
+        page = visit("operator").open(path)
+        expect(page.get_by_role("alert")).to_contain_text("no-such-run")
+        expect(page.locator("#main").get_by_role("button")).to_have_count(0)
     assert admin.get("/api/v1/nothing").json()["code"] == "no-route"
     assert admin.post("/api/v1/tickets", json={}).status_code == 405
     assert admin.get("/nothing").json()["code"] == "no-route"

@@ -64,3 +64,17 @@ def test_a_viewer_sees_what_is_asked_and_cannot_answer(visit: Visit, admin: Call
     expect(page.locator("article")).to_contain_text("does not carry approving")
     for name in ("Approve", "Reject", "Cancel"):
         expect(page.get_by_role("button", name=name)).to_have_count(0)
+
+
+def test_while_something_is_down_the_command_that_asks_is_the_one_that_is_open(
+    visit: Visit, admin: Caller, shop: Shop
+) -> None:
+    came = admin.json_of("POST", "/api/v1/tickets/webhook/alertmanager", shop.alerts(), status=202)
+    run_id = came["tickets"][0]["runId"]
+    admin.question(run_id)
+    page = visit("viewer").open(f"/runs/{run_id}")
+    steps = page.get_by_role("list", name="Commands").locator("details.step")
+    expect(steps.first.locator("summary")).to_contain_text("Not healthy")
+    opened = page.get_by_role("list", name="Commands").locator("details.step[open]")
+    expect(opened).to_have_count(1)
+    expect(opened.locator("summary")).to_contain_text("mend")

@@ -218,16 +218,24 @@ def test_before_anything_has_ended_it_says_what_will_be_drawn() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "exit_code", "words", "opened"),
-    [("measure", 1, "Not healthy", False), ("measure", None, "Failed", True), ("restart", 1, "Failed", True)],
+    ("name", "ending", "words", "opened"),
+    [
+        ("measure", {"exitCode": 1}, "Not healthy", False),
+        ("measure", {"timedOut": True}, "Not healthy", False),
+        ("measure", {}, "Failed", True),
+        ("measure", {"exitCode": 127}, "Failed", True),
+        ("measure", {"exitCode": 126}, "Failed", True),
+        ("measure", {"exitCode": 1, "cancelled": True}, "Failed", True),
+        ("restart", {"exitCode": 1}, "Failed", True),
+    ],
 )
-def test_a_measurement_that_finds_it_broken_has_not_failed(
-    name: str, exit_code: int | None, words: str, opened: bool
+def test_a_measurement_that_finds_it_broken_has_not_failed_and_one_that_never_ran_has(
+    name: str, ending: dict[str, object], words: str, opened: bool
 ) -> None:
     outcome = {
-        "exitCode": exit_code, "signal": None, "timedOut": False, "cancelled": False, "known": True, "durationMs": 5,
+        "exitCode": None, "signal": None, "timedOut": False, "cancelled": False, "known": True, "durationMs": 5,
         "backend": "bwrap", "note": "", "stdout": "", "stderr": "", "truncated": False, "artifact": "",
-    }  # fmt: skip
+    } | ending  # fmt: skip
     told = {
         "status": "failed", "name": name, "phase": "verify", "attempt": 1, "stepNumber": 1, "command": "curl x",
         "outside": [], "decision": "", "approval": None, "outcome": outcome, "undo": "",

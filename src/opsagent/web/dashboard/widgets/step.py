@@ -12,6 +12,7 @@ from opsagent.web.dashboard.widgets.manifest import manifest
 from opsagent.web.dashboard.widgets.words import badge, text, took, when
 
 _MEASURE = "measure"  # the name the API gives each sample of a condition
+_NEVER_RAN = (None, 126, 127)  # the last two are the shell's, for what it could not execute (POSIX 2.8.2)
 
 
 def step(shown: dict[str, Any], run_id: str, *, target: str) -> Markup:
@@ -20,8 +21,7 @@ def step(shown: dict[str, Any], run_id: str, *, target: str) -> Markup:
     A measurement that found it not healthy has gone well.
     """
     outcome, approval = shown["outcome"], shown["approval"]
-    measured = shown["name"] == _MEASURE and shown["status"] == "failed" and outcome and outcome["exitCode"] is not None
-    status = "not_healthy" if measured else shown["status"]
+    status = "not_healthy" if _found_unhealthy(shown) else shown["status"]
     settled = status in {"succeeded", "skipped", "undone", "not_happened", "not_healthy"}
     again = f", attempt {shown['attempt']}" if shown["attempt"] > 1 else ""
     return Markup(
@@ -42,6 +42,14 @@ def step(shown: dict[str, Any], run_id: str, *, target: str) -> Markup:
         if shown["undo"]
         else "",
     )
+
+
+def _found_unhealthy(shown: dict[str, Any]) -> bool:
+    """Whether this is a sample of a condition that said no; one that was stopped or never ran says nothing."""
+    outcome = shown["outcome"]
+    if shown["name"] != _MEASURE or shown["status"] != "failed" or not outcome or outcome["cancelled"]:
+        return False
+    return outcome["timedOut"] or outcome["exitCode"] not in _NEVER_RAN
 
 
 def _verdict(shown: dict[str, Any]) -> Markup:
