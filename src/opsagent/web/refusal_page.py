@@ -36,8 +36,7 @@ _PAGE = Markup("""<!doctype html>
 </body>
 </html>
 """)
-_WAY = Markup('<p><a class="button {}wide" href="{}">{}</a></p>')
-_KINDS = ("primary ", "", "")
+_WAY = Markup('<p><a class="button wide{}" href="{}">{}</a></p>')
 
 
 def wants_page(request: Request) -> bool:
@@ -49,7 +48,7 @@ def refusal(request: Request, error: OpsAgentError, *, title: str, ways: Mapping
     """The page, or for a program the problem document. `ways` are addresses to go on at, with their words."""
     if not wants_page(request):
         return problem(error)
-    links = Markup("").join(_WAY.format(kind, *way) for kind, way in zip(_KINDS, ways.items(), strict=False))
+    links = Markup("").join(_WAY.format("" if place else " primary", *way) for place, way in enumerate(ways.items()))
     page = _PAGE.format(title=title, message=visible(error.message), fix=visible(error.fix), ways=links)
     headers = {"Content-Security-Policy": _POLICY, "Vary": "Accept"}
     return Response(str(page), HTTPStatus(error.status), headers, "text/html; charset=utf-8")

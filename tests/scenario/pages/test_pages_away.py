@@ -133,6 +133,20 @@ def test_a_runbook_is_there_again_and_still_goes_only_over_the_version_it_was_be
     assert not page.evaluate(KEPT)
 
 
+def test_a_runbook_whose_version_the_page_does_not_tell_is_not_stored_over_any(
+    visit: Visit, admin: Caller, shop: Shop
+) -> None:
+    page = visit("operator").open(f"/editor?runbook={shop.runbook}")
+    expect(page.get_by_role("region", name="Findings")).to_contain_text("Understood")
+    page.evaluate("""() => {
+      const real = window.getHtmlElement;
+      window.getHtmlElement = (id) => ({ value: real(id).value, dataset: { over: new Promise(() => {}) } });
+    }""")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert").filter(has_text="Nothing was stored")).to_be_visible()
+    assert len(admin.get_json(f"/api/v1/runbooks/{shop.runbook}/versions")["versions"]) == 1
+
+
 def test_what_was_sent_is_not_kept_and_no_secret_ever_is(visit: Visit, admin: Caller, shop: Shop) -> None:
     page = visit().open("/connections")
     page.get_by_role("button", name="Add a credential").click()

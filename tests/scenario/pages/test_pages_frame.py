@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -259,14 +259,19 @@ def test_where_the_browser_refuses_the_menu_says_what_to_do(visit: Visit) -> Non
     expect(page.get_by_role("button", name="Tell me here")).to_have_attribute("aria-pressed", "false")
 
 
+def new_key(page: Page, name: str) -> Locator:
+    """The sheet that shows it once."""
+    page.get_by_role("button", name="Make a key").click()
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Make it").click()
+    return page.get_by_role("dialog", name="The new key")
+
+
 def test_where_the_browser_gives_no_clipboard_the_text_is_selected_and_nothing_is_called_copied(visit: Visit) -> None:
     someone = visit()
     someone.by_plain_name()
     page = someone.open("/settings/keys")
-    page.get_by_role("button", name="Make a key").click()
-    page.get_by_label("Name").fill("by hand")
-    page.get_by_role("button", name="Make it").click()
-    sheet = page.get_by_role("dialog", name="The new key")
+    sheet = new_key(page, "by hand")
     sheet.get_by_role("button", name="Copy").click()
     expect(sheet.get_by_role("button", name="Select and copy it by hand")).to_be_visible()
     assert page.evaluate("getSelection().toString()") == sheet.locator("pre").inner_text()
@@ -276,10 +281,7 @@ def test_what_is_copied_is_in_the_clipboard(visit: Visit) -> None:
     someone = visit()
     someone.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = someone.open("/settings/keys")
-    page.get_by_role("button", name="Make a key").click()
-    page.get_by_label("Name").fill("by the button")
-    page.get_by_role("button", name="Make it").click()
-    sheet = page.get_by_role("dialog", name="The new key")
+    sheet = new_key(page, "by the button")
     sheet.get_by_role("button", name="Copy").click()
     expect(sheet.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == sheet.locator("pre").inner_text()

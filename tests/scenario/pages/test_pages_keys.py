@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
@@ -47,13 +48,14 @@ def test_on_a_runs_page_a_key_never_answers_a_question_that_came_after_the_one_t
 def test_a_question_that_comes_to_an_open_page_is_answered_by_no_key_before_it_is_chosen(
     visit: Visit, admin: Caller, shop: Shop
 ) -> None:
-    admin.json_of("POST", "/api/v1/control/pause")
-    try:
-        run_id = shop.execute(admin)
-        page = visit("approver").open(f"/runs/{run_id}")
-        expect(page.locator(".events li").first).to_be_visible()  # it was drawn, and what it shows has been chosen from
-    finally:
-        admin.json_of("POST", "/api/v1/control/resume")
+    state = shop.folder / "state"
+    state.unlink()
+    os.mkfifo(state)
+    state.chmod(0o666)
+    run_id = shop.execute(admin)  # it looks at the state, and asks once it has been told
+    page = visit("approver").open(f"/runs/{run_id}")
+    expect(page.locator(".events li").first).to_be_visible()  # it was drawn, without a question
+    state.write_text("out of coffee\n")
     card = asking(page, f"touch {shop.healthy}")
     expect(card).to_be_visible()
     page.keyboard.press("a")

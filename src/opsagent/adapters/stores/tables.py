@@ -352,14 +352,7 @@ audit = Table(
     _text("hash"),
 )
 # Literal, so that a question with the same words finds the index.
-ABOUT_TICKETS = text("audit.action >= 'ticket.' AND audit.action < 'ticket/'")
-_about_tickets = text("action >= 'ticket.' AND action < 'ticket/'")
-Index(
-    "audit_of_tickets",
-    audit.c.tenant,
-    audit.c.at,
-    sqlite_where=_about_tickets,
-    postgresql_where=_about_tickets,
-)
+ABOUT_TICKETS = text("action >= 'ticket.' AND action < 'ticket/'")
+Index("audit_of_tickets", audit.c.tenant, audit.c.at, sqlite_where=ABOUT_TICKETS, postgresql_where=ABOUT_TICKETS)
 
 counters = Table("counters", metadata, _key("tenant"), _key("name"), _count("value"))

@@ -54,9 +54,8 @@ class Cards:
 
     def choose_first(self) -> None:
         """When the page opens, the oldest is chosen: nobody has pressed a key yet."""
-        for key in self._cards:
-            self._choose(key)
-            return
+        if self._cards:
+            self._choose(next(iter(self._cards)))
 
     def _put(self, key: str, asked: Asked, kind: type[Question | UnknownEnd]) -> None:
         if key in self._cards:

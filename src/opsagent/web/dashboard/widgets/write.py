@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 from markupsafe import Markup
@@ -16,6 +17,8 @@ from opsagent.web.dashboard.widgets.press import html, say
 _SENT_BY_ENTER = """(e) => {
   if (e.key === "Enter" && !e.shiftKey && !e.isComposing) { e.preventDefault(); emit(); }
 }"""
+
+_AGAIN = "Press it again."
 
 
 class Field:
@@ -39,7 +42,6 @@ class Field:
         over: str = "",
     ) -> None:
         self.text = text
-        self._over = over
         self._changed: Callable[[], Awaitable[None]] | None = None
         tag = "textarea" if rows else "input"
         self.element = html(Markup.escape(text) if rows else "", tag=tag, classes=classes).props(
@@ -83,10 +85,14 @@ class Field:
         return self.text
 
     async def begun_over(self) -> str:
-        """The version it was begun over: what the tab has kept may be older than the page."""
-        with suppress(TimeoutError):
+        """The version it was begun over: what the tab has kept may be older than the page. Refused.
+
+        It is not guessed: over the page's own version the text would take back what a colleague has written since.
+        """
+        try:
             return str(await ui.run_javascript(f"return getHtmlElement({self.element.id}).dataset.over", timeout=5.0))
-        return self._over
+        except TimeoutError:
+            raise Refused(HTTPStatus.GATEWAY_TIMEOUT, "Nothing was stored: the page did not answer.", _AGAIN) from None
 
     def is_kept(self) -> None:
         """What was typed is stored: the page may be left without a question, and the tab forgets it."""
